@@ -1,0 +1,52 @@
+import type * as grpc from '@grpc/grpc-js';
+import type { MessageTypeDefinition } from '@grpc/proto-loader';
+
+import type { DeleteFileRequestInput as _media_v1_DeleteFileRequestInput, DeleteFileRequest as _media_v1_DeleteFileRequest } from './media/v1/DeleteFileRequest.js';
+import type { DeleteFileResponseInput as _media_v1_DeleteFileResponseInput, DeleteFileResponse as _media_v1_DeleteFileResponse } from './media/v1/DeleteFileResponse.js';
+import type { FileURLInput as _media_v1_FileURLInput, FileURL as _media_v1_FileURL } from './media/v1/FileURL.js';
+import type { GetFileByIDRequestInput as _media_v1_GetFileByIDRequestInput, GetFileByIDRequest as _media_v1_GetFileByIDRequest } from './media/v1/GetFileByIDRequest.js';
+import type { GetFileByUUIDRequestInput as _media_v1_GetFileByUUIDRequestInput, GetFileByUUIDRequest as _media_v1_GetFileByUUIDRequest } from './media/v1/GetFileByUUIDRequest.js';
+import type { GetFileURLsRequestInput as _media_v1_GetFileURLsRequestInput, GetFileURLsRequest as _media_v1_GetFileURLsRequest } from './media/v1/GetFileURLsRequest.js';
+import type { GetFileURLsResponseInput as _media_v1_GetFileURLsResponseInput, GetFileURLsResponse as _media_v1_GetFileURLsResponse } from './media/v1/GetFileURLsResponse.js';
+import type { GetFilesByModelsRequestInput as _media_v1_GetFilesByModelsRequestInput, GetFilesByModelsRequest as _media_v1_GetFilesByModelsRequest } from './media/v1/GetFilesByModelsRequest.js';
+import type { GetFilesByModelsResponseInput as _media_v1_GetFilesByModelsResponseInput, GetFilesByModelsResponse as _media_v1_GetFilesByModelsResponse } from './media/v1/GetFilesByModelsResponse.js';
+import type { MediaInput as _media_v1_MediaInput, Media as _media_v1_Media } from './media/v1/Media.js';
+import type { MediaServiceClient as _media_v1_MediaServiceClient, MediaServiceDefinition as _media_v1_MediaServiceDefinition } from './media/v1/MediaService.js';
+import type { ModelFilesInput as _media_v1_ModelFilesInput, ModelFiles as _media_v1_ModelFiles } from './media/v1/ModelFiles.js';
+import type { ModelQueryInput as _media_v1_ModelQueryInput, ModelQuery as _media_v1_ModelQuery } from './media/v1/ModelQuery.js';
+import type { UploadFileRequestInput as _media_v1_UploadFileRequestInput, UploadFileRequest as _media_v1_UploadFileRequest } from './media/v1/UploadFileRequest.js';
+import type { UploadFinishInput as _media_v1_UploadFinishInput, UploadFinish as _media_v1_UploadFinish } from './media/v1/UploadFinish.js';
+import type { UploadMetaInput as _media_v1_UploadMetaInput, UploadMeta as _media_v1_UploadMeta } from './media/v1/UploadMeta.js';
+
+type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
+  new(...args: ConstructorParameters<Constructor>): Subtype;
+};
+
+export interface ProtoGrpcType {
+  media: {
+    v1: {
+      DeleteFileRequest: MessageTypeDefinition<_media_v1_DeleteFileRequestInput, _media_v1_DeleteFileRequest>
+      DeleteFileResponse: MessageTypeDefinition<_media_v1_DeleteFileResponseInput, _media_v1_DeleteFileResponse>
+      FileURL: MessageTypeDefinition<_media_v1_FileURLInput, _media_v1_FileURL>
+      GetFileByIDRequest: MessageTypeDefinition<_media_v1_GetFileByIDRequestInput, _media_v1_GetFileByIDRequest>
+      GetFileByUUIDRequest: MessageTypeDefinition<_media_v1_GetFileByUUIDRequestInput, _media_v1_GetFileByUUIDRequest>
+      GetFileURLsRequest: MessageTypeDefinition<_media_v1_GetFileURLsRequestInput, _media_v1_GetFileURLsRequest>
+      GetFileURLsResponse: MessageTypeDefinition<_media_v1_GetFileURLsResponseInput, _media_v1_GetFileURLsResponse>
+      GetFilesByModelsRequest: MessageTypeDefinition<_media_v1_GetFilesByModelsRequestInput, _media_v1_GetFilesByModelsRequest>
+      GetFilesByModelsResponse: MessageTypeDefinition<_media_v1_GetFilesByModelsResponseInput, _media_v1_GetFilesByModelsResponse>
+      Media: MessageTypeDefinition<_media_v1_MediaInput, _media_v1_Media>
+      /**
+       * Media of any owner: (model_type, model_id, collection_name) -> files.
+       * Errors carry a gRPC status and, in the trailer `error-code`, one of the
+       * codes of src/contract/errors.ts.
+       */
+      MediaService: SubtypeConstructor<typeof grpc.Client, _media_v1_MediaServiceClient> & { service: _media_v1_MediaServiceDefinition }
+      ModelFiles: MessageTypeDefinition<_media_v1_ModelFilesInput, _media_v1_ModelFiles>
+      ModelQuery: MessageTypeDefinition<_media_v1_ModelQueryInput, _media_v1_ModelQuery>
+      UploadFileRequest: MessageTypeDefinition<_media_v1_UploadFileRequestInput, _media_v1_UploadFileRequest>
+      UploadFinish: MessageTypeDefinition<_media_v1_UploadFinishInput, _media_v1_UploadFinish>
+      UploadMeta: MessageTypeDefinition<_media_v1_UploadMetaInput, _media_v1_UploadMeta>
+    }
+  }
+}
+

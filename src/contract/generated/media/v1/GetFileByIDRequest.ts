@@ -1,0 +1,10 @@
+// Original file: proto/media.proto
+
+
+export interface GetFileByIDRequestInput {
+  'id'?: (string);
+}
+
+export interface GetFileByIDRequest {
+  'id': (string);
+}

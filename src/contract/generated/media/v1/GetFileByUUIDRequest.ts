@@ -1,0 +1,10 @@
+// Original file: proto/media.proto
+
+
+export interface GetFileByUUIDRequestInput {
+  'uuid'?: (string);
+}
+
+export interface GetFileByUUIDRequest {
+  'uuid': (string);
+}

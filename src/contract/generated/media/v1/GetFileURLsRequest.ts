@@ -1,0 +1,24 @@
+// Original file: proto/media.proto
+
+
+export interface GetFileURLsRequestInput {
+  /**
+   * At most 500.
+   */
+  'ids'?: (string)[];
+  /**
+   * 0: the service's default.
+   */
+  'expiry_seconds'?: (number);
+}
+
+export interface GetFileURLsRequest {
+  /**
+   * At most 500.
+   */
+  'ids': (string)[];
+  /**
+   * 0: the service's default.
+   */
+  'expiry_seconds': (number);
+}

@@ -1,0 +1,167 @@
+// Original file: proto/media.proto
+
+import type * as grpc from '@grpc/grpc-js'
+import type { MethodDefinition } from '@grpc/proto-loader'
+import type { DeleteFileRequestInput as _media_v1_DeleteFileRequestInput, DeleteFileRequest as _media_v1_DeleteFileRequest } from '../../media/v1/DeleteFileRequest.js';
+import type { DeleteFileResponseInput as _media_v1_DeleteFileResponseInput, DeleteFileResponse as _media_v1_DeleteFileResponse } from '../../media/v1/DeleteFileResponse.js';
+import type { GetFileByIDRequestInput as _media_v1_GetFileByIDRequestInput, GetFileByIDRequest as _media_v1_GetFileByIDRequest } from '../../media/v1/GetFileByIDRequest.js';
+import type { GetFileByUUIDRequestInput as _media_v1_GetFileByUUIDRequestInput, GetFileByUUIDRequest as _media_v1_GetFileByUUIDRequest } from '../../media/v1/GetFileByUUIDRequest.js';
+import type { GetFileURLsRequestInput as _media_v1_GetFileURLsRequestInput, GetFileURLsRequest as _media_v1_GetFileURLsRequest } from '../../media/v1/GetFileURLsRequest.js';
+import type { GetFileURLsResponseInput as _media_v1_GetFileURLsResponseInput, GetFileURLsResponse as _media_v1_GetFileURLsResponse } from '../../media/v1/GetFileURLsResponse.js';
+import type { GetFilesByModelsRequestInput as _media_v1_GetFilesByModelsRequestInput, GetFilesByModelsRequest as _media_v1_GetFilesByModelsRequest } from '../../media/v1/GetFilesByModelsRequest.js';
+import type { GetFilesByModelsResponseInput as _media_v1_GetFilesByModelsResponseInput, GetFilesByModelsResponse as _media_v1_GetFilesByModelsResponse } from '../../media/v1/GetFilesByModelsResponse.js';
+import type { MediaInput as _media_v1_MediaInput, Media as _media_v1_Media } from '../../media/v1/Media.js';
+import type { ModelFilesInput as _media_v1_ModelFilesInput, ModelFiles as _media_v1_ModelFiles } from '../../media/v1/ModelFiles.js';
+import type { ModelQueryInput as _media_v1_ModelQueryInput, ModelQuery as _media_v1_ModelQuery } from '../../media/v1/ModelQuery.js';
+import type { UploadFileRequestInput as _media_v1_UploadFileRequestInput, UploadFileRequest as _media_v1_UploadFileRequest } from '../../media/v1/UploadFileRequest.js';
+
+/**
+ * Media of any owner: (model_type, model_id, collection_name) -> files.
+ * Errors carry a gRPC status and, in the trailer `error-code`, one of the
+ * codes of src/contract/errors.ts.
+ */
+export interface MediaServiceClient extends grpc.Client {
+  /**
+   * Idempotent: an unknown id answers deleted = false.
+   */
+  DeleteFile(argument: _media_v1_DeleteFileRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_DeleteFileResponse>): grpc.ClientUnaryCall;
+  DeleteFile(argument: _media_v1_DeleteFileRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_DeleteFileResponse>): grpc.ClientUnaryCall;
+  DeleteFile(argument: _media_v1_DeleteFileRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_DeleteFileResponse>): grpc.ClientUnaryCall;
+  DeleteFile(argument: _media_v1_DeleteFileRequestInput, callback: grpc.requestCallback<_media_v1_DeleteFileResponse>): grpc.ClientUnaryCall;
+  /**
+   * Idempotent: an unknown id answers deleted = false.
+   */
+  deleteFile(argument: _media_v1_DeleteFileRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_DeleteFileResponse>): grpc.ClientUnaryCall;
+  deleteFile(argument: _media_v1_DeleteFileRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_DeleteFileResponse>): grpc.ClientUnaryCall;
+  deleteFile(argument: _media_v1_DeleteFileRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_DeleteFileResponse>): grpc.ClientUnaryCall;
+  deleteFile(argument: _media_v1_DeleteFileRequestInput, callback: grpc.requestCallback<_media_v1_DeleteFileResponse>): grpc.ClientUnaryCall;
+  
+  /**
+   * NOT_FOUND when there is no such row.
+   */
+  GetFileByID(argument: _media_v1_GetFileByIDRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  GetFileByID(argument: _media_v1_GetFileByIDRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  GetFileByID(argument: _media_v1_GetFileByIDRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  GetFileByID(argument: _media_v1_GetFileByIDRequestInput, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  /**
+   * NOT_FOUND when there is no such row.
+   */
+  getFileById(argument: _media_v1_GetFileByIDRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  getFileById(argument: _media_v1_GetFileByIDRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  getFileById(argument: _media_v1_GetFileByIDRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  getFileById(argument: _media_v1_GetFileByIDRequestInput, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  
+  GetFileByUUID(argument: _media_v1_GetFileByUUIDRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  GetFileByUUID(argument: _media_v1_GetFileByUUIDRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  GetFileByUUID(argument: _media_v1_GetFileByUUIDRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  GetFileByUUID(argument: _media_v1_GetFileByUUIDRequestInput, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  getFileByUuid(argument: _media_v1_GetFileByUUIDRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  getFileByUuid(argument: _media_v1_GetFileByUUIDRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  getFileByUuid(argument: _media_v1_GetFileByUUIDRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  getFileByUuid(argument: _media_v1_GetFileByUUIDRequestInput, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  
+  /**
+   * Results in request order; an unknown id has no url.
+   */
+  GetFileURLs(argument: _media_v1_GetFileURLsRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetFileURLsResponse>): grpc.ClientUnaryCall;
+  GetFileURLs(argument: _media_v1_GetFileURLsRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_GetFileURLsResponse>): grpc.ClientUnaryCall;
+  GetFileURLs(argument: _media_v1_GetFileURLsRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetFileURLsResponse>): grpc.ClientUnaryCall;
+  GetFileURLs(argument: _media_v1_GetFileURLsRequestInput, callback: grpc.requestCallback<_media_v1_GetFileURLsResponse>): grpc.ClientUnaryCall;
+  /**
+   * Results in request order; an unknown id has no url.
+   */
+  getFileUrLs(argument: _media_v1_GetFileURLsRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetFileURLsResponse>): grpc.ClientUnaryCall;
+  getFileUrLs(argument: _media_v1_GetFileURLsRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_GetFileURLsResponse>): grpc.ClientUnaryCall;
+  getFileUrLs(argument: _media_v1_GetFileURLsRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetFileURLsResponse>): grpc.ClientUnaryCall;
+  getFileUrLs(argument: _media_v1_GetFileURLsRequestInput, callback: grpc.requestCallback<_media_v1_GetFileURLsResponse>): grpc.ClientUnaryCall;
+  
+  GetFilesByModel(argument: _media_v1_ModelQueryInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  GetFilesByModel(argument: _media_v1_ModelQueryInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  GetFilesByModel(argument: _media_v1_ModelQueryInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  GetFilesByModel(argument: _media_v1_ModelQueryInput, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  getFilesByModel(argument: _media_v1_ModelQueryInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  getFilesByModel(argument: _media_v1_ModelQueryInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  getFilesByModel(argument: _media_v1_ModelQueryInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  getFilesByModel(argument: _media_v1_ModelQueryInput, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  
+  /**
+   * Results in request order; an owner without media has an empty result.
+   */
+  GetFilesByModels(argument: _media_v1_GetFilesByModelsRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetFilesByModelsResponse>): grpc.ClientUnaryCall;
+  GetFilesByModels(argument: _media_v1_GetFilesByModelsRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_GetFilesByModelsResponse>): grpc.ClientUnaryCall;
+  GetFilesByModels(argument: _media_v1_GetFilesByModelsRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetFilesByModelsResponse>): grpc.ClientUnaryCall;
+  GetFilesByModels(argument: _media_v1_GetFilesByModelsRequestInput, callback: grpc.requestCallback<_media_v1_GetFilesByModelsResponse>): grpc.ClientUnaryCall;
+  /**
+   * Results in request order; an owner without media has an empty result.
+   */
+  getFilesByModels(argument: _media_v1_GetFilesByModelsRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetFilesByModelsResponse>): grpc.ClientUnaryCall;
+  getFilesByModels(argument: _media_v1_GetFilesByModelsRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_GetFilesByModelsResponse>): grpc.ClientUnaryCall;
+  getFilesByModels(argument: _media_v1_GetFilesByModelsRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetFilesByModelsResponse>): grpc.ClientUnaryCall;
+  getFilesByModels(argument: _media_v1_GetFilesByModelsRequestInput, callback: grpc.requestCallback<_media_v1_GetFilesByModelsResponse>): grpc.ClientUnaryCall;
+  
+  /**
+   * Meta once, then bytes, last Finish. Without Finish, or when size or hash
+   * do not match, nothing is kept (ABORTED).
+   */
+  UploadFile(metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientWritableStream<_media_v1_UploadFileRequestInput>;
+  UploadFile(metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientWritableStream<_media_v1_UploadFileRequestInput>;
+  UploadFile(options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientWritableStream<_media_v1_UploadFileRequestInput>;
+  UploadFile(callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientWritableStream<_media_v1_UploadFileRequestInput>;
+  /**
+   * Meta once, then bytes, last Finish. Without Finish, or when size or hash
+   * do not match, nothing is kept (ABORTED).
+   */
+  uploadFile(metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientWritableStream<_media_v1_UploadFileRequestInput>;
+  uploadFile(metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientWritableStream<_media_v1_UploadFileRequestInput>;
+  uploadFile(options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientWritableStream<_media_v1_UploadFileRequestInput>;
+  uploadFile(callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientWritableStream<_media_v1_UploadFileRequestInput>;
+  
+}
+
+/**
+ * Media of any owner: (model_type, model_id, collection_name) -> files.
+ * Errors carry a gRPC status and, in the trailer `error-code`, one of the
+ * codes of src/contract/errors.ts.
+ */
+export interface MediaServiceHandlers extends grpc.UntypedServiceImplementation {
+  /**
+   * Idempotent: an unknown id answers deleted = false.
+   */
+  DeleteFile: grpc.handleUnaryCall<_media_v1_DeleteFileRequest, _media_v1_DeleteFileResponseInput>;
+  
+  /**
+   * NOT_FOUND when there is no such row.
+   */
+  GetFileByID: grpc.handleUnaryCall<_media_v1_GetFileByIDRequest, _media_v1_MediaInput>;
+  
+  GetFileByUUID: grpc.handleUnaryCall<_media_v1_GetFileByUUIDRequest, _media_v1_MediaInput>;
+  
+  /**
+   * Results in request order; an unknown id has no url.
+   */
+  GetFileURLs: grpc.handleUnaryCall<_media_v1_GetFileURLsRequest, _media_v1_GetFileURLsResponseInput>;
+  
+  GetFilesByModel: grpc.handleUnaryCall<_media_v1_ModelQuery, _media_v1_ModelFilesInput>;
+  
+  /**
+   * Results in request order; an owner without media has an empty result.
+   */
+  GetFilesByModels: grpc.handleUnaryCall<_media_v1_GetFilesByModelsRequest, _media_v1_GetFilesByModelsResponseInput>;
+  
+  /**
+   * Meta once, then bytes, last Finish. Without Finish, or when size or hash
+   * do not match, nothing is kept (ABORTED).
+   */
+  UploadFile: grpc.handleClientStreamingCall<_media_v1_UploadFileRequest, _media_v1_MediaInput>;
+  
+}
+
+export interface MediaServiceDefinition extends grpc.ServiceDefinition {
+  DeleteFile: MethodDefinition<_media_v1_DeleteFileRequestInput, _media_v1_DeleteFileResponseInput, _media_v1_DeleteFileRequest, _media_v1_DeleteFileResponse>
+  GetFileByID: MethodDefinition<_media_v1_GetFileByIDRequestInput, _media_v1_MediaInput, _media_v1_GetFileByIDRequest, _media_v1_Media>
+  GetFileByUUID: MethodDefinition<_media_v1_GetFileByUUIDRequestInput, _media_v1_MediaInput, _media_v1_GetFileByUUIDRequest, _media_v1_Media>
+  GetFileURLs: MethodDefinition<_media_v1_GetFileURLsRequestInput, _media_v1_GetFileURLsResponseInput, _media_v1_GetFileURLsRequest, _media_v1_GetFileURLsResponse>
+  GetFilesByModel: MethodDefinition<_media_v1_ModelQueryInput, _media_v1_ModelFilesInput, _media_v1_ModelQuery, _media_v1_ModelFiles>
+  GetFilesByModels: MethodDefinition<_media_v1_GetFilesByModelsRequestInput, _media_v1_GetFilesByModelsResponseInput, _media_v1_GetFilesByModelsRequest, _media_v1_GetFilesByModelsResponse>
+  UploadFile: MethodDefinition<_media_v1_UploadFileRequestInput, _media_v1_MediaInput, _media_v1_UploadFileRequest, _media_v1_Media>
+}

@@ -1,0 +1,10 @@
+// Original file: proto/user.proto
+
+
+export interface GetUsersRequestInput {
+  'ids'?: (string)[];
+}
+
+export interface GetUsersRequest {
+  'ids': (string)[];
+}

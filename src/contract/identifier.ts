@@ -1,0 +1,18 @@
+/**
+ * What may name a model type, a model, a collection or a media: one rule for GraphQL arguments, gRPC requests and events,
+ * so that a name which one program accepts is never refused by another.
+ */
+import { z } from 'zod';
+
+export const maxIdentifierLength = 255;
+
+// Control characters and lone surrogates: no storage keeps them faithfully.
+// oxlint-disable-next-line no-control-regex
+const unstorable = /[\u0000-\u001f\u007f]|\p{Surrogate}/u;
+
+/** 1 to 255 characters, any script, `App\Models\User` too; no control characters. Compared case-sensitively. */
+export const identifier = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(maxIdentifierLength, `must have at most ${maxIdentifierLength} characters`)
+  .refine((text) => !unstorable.test(text), 'must not contain control characters');

@@ -1,0 +1,105 @@
+/** The kinds of values that a setting can have: text in, checked value out, with the sentence that says what is allowed. */
+import { accessSync, constants } from 'node:fs';
+import { z } from 'zod';
+
+export type Program = 'gateway' | 'media' | 'users';
+
+export interface Setting<T> {
+  /** The programs that read it. */
+  programs: readonly Program[];
+  type: z.ZodType<T, string>;
+  /** Parsed like a given value; undefined: the setting stays unset. */
+  default: string | undefined;
+  /** What the documentation shows as the default. */
+  shownDefault: string;
+  meaning: string;
+  /** Other names that are understood too, in order. */
+  aliases: readonly string[];
+}
+
+export function setting<T>(programs: readonly Program[], type: z.ZodType<T, string>, value: string, meaning: string): Setting<T> {
+  return { programs, type, default: value, shownDefault: value, meaning, aliases: [] };
+}
+
+export function optionalSetting<T>(
+  programs: readonly Program[],
+  type: z.ZodType<T, string>,
+  shownDefault: string,
+  meaning: string,
+  aliases: readonly string[] = [],
+): Setting<T | undefined> {
+  return { programs, type, default: undefined, shownDefault, meaning, aliases };
+}
+
+export const integer = (min: number, max: number): z.ZodType<number, string> =>
+  z
+    .string()
+    .refine((text) => /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max, `must be a whole number from ${min} to ${max}`)
+    .transform(Number);
+
+export const oneOf = <const T extends readonly [string, ...string[]]>(values: T): z.ZodType<T[number], string> =>
+  z.string().pipe(z.enum(values, `must be one of ${values.join(', ')}`));
+
+export interface HostPort {
+  host: string;
+  port: number;
+}
+
+/** `host:port`, the host of an IPv6 address in brackets. */
+export const hostPort: z.ZodType<HostPort, string> = z.string().transform((text, context) => {
+  const match = /^(?<host>\[[0-9a-fA-F:.]+\]|[^\s:/@[\]]+):(?<port>\d{1,5})$/.exec(text);
+  const port = Number(match?.groups?.port);
+  if (!match?.groups?.host || port > 65_535) {
+    context.addIssue('must be host:port');
+    return z.NEVER;
+  }
+  return { host: match.groups.host, port };
+});
+
+export function formatHostPort({ host, port }: HostPort): string {
+  return `${host}:${port}`;
+}
+
+const schemesOf = (protocols: readonly string[]): string => protocols.map((protocol) => `${protocol}//`).join(', ');
+
+/** A URL of one of `protocols` (each with its colon), kept as it was written. */
+export const urlOf = (...protocols: string[]): z.ZodType<string, string> =>
+  z
+    .string()
+    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), `must be a URL that begins with ${schemesOf(protocols)}`);
+
+/** Without a trailing slash, so that paths are appended to it. */
+export const httpUrl: z.ZodType<string, string> = urlOf('http:', 'https:').transform((text) => text.replace(/\/+$/, ''));
+
+/** `host:port` or a redis(s) URL; always a URL afterwards. */
+export const redisAddress: z.ZodType<string, string> = z.string().transform((text, context) => {
+  if (urlOf('redis:', 'rediss:').safeParse(text).success) return text;
+  const parsed = hostPort.safeParse(text);
+  if (parsed.success) return `redis://${text}`;
+  context.addIssue('must be host:port or a URL that begins with redis:// or rediss://');
+  return z.NEVER;
+});
+
+export const storageUrl: z.ZodType<string, string> = urlOf('file:', 's3:');
+
+export interface SigningKey {
+  id: string;
+  secret: string;
+}
+
+export const signingKeys: z.ZodType<SigningKey[], string> = z.string().transform((text, context) => {
+  const keys = text.split(',').map((part) => /^(?<id>[\w-]{1,32}):(?<secret>.{16,})$/.exec(part.trim())?.groups);
+  const complete = keys.flatMap((key) => (key?.id && key.secret ? [{ id: key.id, secret: key.secret }] : []));
+  if (complete.length === keys.length) return complete;
+  context.addIssue('must be kid:secret, separated by commas, each secret with at least 16 characters');
+  return z.NEVER;
+});
+
+export const readablePath: z.ZodType<string, string> = z.string().refine((path) => {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}, 'must name a file that can be read');

@@ -1,0 +1,105 @@
+/**
+ * The one table of settings: names, defaults, meanings and parsers.
+ * Types, `--help` and the README table derive from it.
+ * Invariant: an unusable value stops the start with a sentence that names it; it never becomes the default.
+ */
+import { z } from 'zod';
+import { logLevels } from './logger.js';
+import {
+  hostPort,
+  httpUrl,
+  integer,
+  oneOf,
+  optionalSetting,
+  readablePath,
+  redisAddress,
+  setting,
+  signingKeys,
+  storageUrl,
+  urlOf,
+  type Program,
+  type Setting,
+} from './setting-types.js';
+
+const everywhere: readonly Program[] = ['gateway', 'media', 'users'];
+const gateway: readonly Program[] = ['gateway'];
+const media: readonly Program[] = ['media'];
+const users: readonly Program[] = ['users'];
+const messaging: readonly Program[] = ['gateway', 'media'];
+
+export const settingsTable = {
+  HOST: setting(gateway, z.string(), '127.0.0.1', 'address that the gateway listens on'),
+  PORT: setting(gateway, integer(0, 65_535), '8080', 'port of the gateway; 0 takes a free one'),
+  LOG_LEVEL: setting(everywhere, oneOf(logLevels), 'info', 'least severe level that is logged'),
+  DATA_DIR: setting(media, z.string(), './data', 'directory of everything that the embedded mode stores'),
+  REDIS_ADDR: optionalSetting(gateway, redisAddress, 'cache', '`host:port` or `redis(s)://` URL; unset: no cache (`npm start`: a cache in the process)', ['REDIS_URI', 'REDIS_URL']),
+  REDIS_COMMAND_TIMEOUT_MS: setting(gateway, integer(1, 60_000), '100', 'how long a read waits for Redis before it asks the media service'),
+  RABBITMQ_ADDR: optionalSetting(messaging, urlOf('amqp:', 'amqps:'), 'broker', '`amqp(s)://` URL; unset: entries end by their TTL only (`npm start`: a bus in the process)'),
+  MEDIA_EVENTS_EXCHANGE: setting(messaging, z.string().max(255), 'media.events', 'durable topic exchange of the events'),
+  EVENTS_QUEUE_PREFIX: setting(gateway, z.string().max(200), 'api-gateway', 'begin of the names of the gateway\'s queues'),
+  MEDIA_SERVICE_ADDR: setting(gateway, hostPort, 'localhost:50056', 'gRPC target: the media service'),
+  USER_SERVICE_ADDR: setting(gateway, hostPort, 'localhost:50051', 'gRPC target: the user service'),
+  MEDIA_GRPC_ADDR: setting(media, hostPort, '127.0.0.1:50056', 'where the media service listens for gRPC'),
+  USER_GRPC_ADDR: setting(users, hostPort, '127.0.0.1:50051', 'where the user service listens for gRPC'),
+  MEDIA_HTTP_ADDR: setting(media, hostPort, '127.0.0.1:8081', 'where the media service serves the bytes'),
+  MEDIA_PUBLIC_URL: optionalSetting(media, httpUrl, 'derived', 'base of the URLs of the bytes; unset: the address they are served on'),
+  MEDIA_URL_KEYS: optionalSetting(media, signingKeys, 'made', '`kid:secret,…`; the first signs URLs, all verify; unset: made once and kept in `DATA_DIR`'),
+  MEDIA_DATABASE_URL: optionalSetting(media, urlOf('file:', 'postgres:', 'postgresql:'), 'in `DATA_DIR`', '`file:…` or `postgres://…`: the media rows'),
+  MEDIA_STORAGE_URL: optionalSetting(media, storageUrl, 'in `DATA_DIR`', '`file:…` or `s3://bucket/prefix`: the bytes'),
+  S3_ENDPOINT: optionalSetting(media, httpUrl, 'AWS', 'endpoint of an S3-compatible store'),
+  AWS_REGION: setting(media, z.string(), 'us-east-1', 'region of the bucket'),
+  AWS_ACCESS_KEY_ID: optionalSetting(media, z.string(), 'unset', 'key of the bucket; with its secret'),
+  AWS_SECRET_ACCESS_KEY: optionalSetting(media, z.string(), 'unset', 'secret of the key'),
+  UPLOAD_MAX_BYTES: setting(['gateway', 'media'], integer(1, 2_147_483_647), '536870912', 'largest file; the limit itself passes'),
+  CACHE_TTL_SECONDS: setting(gateway, integer(1, 31_536_000), '3600', 'how long an entry may be served when no event ends it'),
+  CACHE_NEGATIVE_TTL_SECONDS: setting(gateway, integer(1, 31_536_000), '300', 'the same for the empty answer'),
+  CACHE_LEASE_MS: setting(gateway, integer(10, 600_000), '5000', 'how long the loader of an entry may take before another takes over'),
+  CACHE_KEY_PREFIX: setting(gateway, z.string().regex(/^[^{}\s]{1,64}$/, 'must have 1 to 64 characters, without braces and spaces'), 'mg', 'begin of the Redis keys'),
+  ORIGIN_MAX_CONCURRENCY: setting(gateway, integer(1, 100_000), '64', 'calls to the media service in flight, per gateway'),
+  USER_CACHE_TTL_SECONDS: setting(gateway, integer(0, 86_400), '5', 'how long a user is kept in the process; 0: not at all'),
+  GRPC_TLS_CA: optionalSetting(everywhere, readablePath, 'no TLS', 'PEM file: clients use TLS and trust it, servers ask for a client certificate of it'),
+  GRPC_TLS_CERT: optionalSetting(everywhere, readablePath, 'no TLS', 'PEM file: certificate that this process shows over gRPC; with `GRPC_TLS_KEY`'),
+  GRPC_TLS_KEY: optionalSetting(everywhere, readablePath, 'no TLS', 'PEM file: its key'),
+};
+
+type Table = typeof settingsTable;
+export type SettingName = keyof Table;
+export type Settings = { readonly [K in SettingName]: Table[K] extends Setting<infer T> ? T : never };
+
+/** A start that cannot go on because of a setting; the message is one sentence for the operator. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+/**
+ * The settings of the given programs from `env`; settings of other programs have their defaults, whatever `env` says.
+ * An empty variable counts as unset. Values are not echoed: some hold passwords.
+ * @throws SettingsError naming the first unusable setting.
+ */
+export function readSettings(env: NodeJS.ProcessEnv, programs: readonly Program[]): Settings {
+  const values: Record<string, unknown> = {};
+  for (const [name, entry] of settingsEntries()) {
+    const used = entry.programs.some((program) => programs.includes(program));
+    const source = [name, ...entry.aliases].find((variable) => used && env[variable]);
+    const text = source === undefined ? entry.default : env[source];
+    if (text === undefined) continue;
+    const parsed = entry.type.safeParse(text);
+    if (!parsed.success) throw new SettingsError(`${source ?? name} ${parsed.error.issues[0]?.message ?? 'is not usable'}.`);
+    values[name] = parsed.data;
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- built from the table that the type is derived from
+  const settings = values as Settings;
+  checkTogether(settings);
+  return Object.freeze(settings);
+}
+
+function checkTogether(settings: Settings): void {
+  if (!settings.GRPC_TLS_CERT !== !settings.GRPC_TLS_KEY) throw new SettingsError('GRPC_TLS_CERT and GRPC_TLS_KEY must be set together.');
+  if (!settings.AWS_ACCESS_KEY_ID !== !settings.AWS_SECRET_ACCESS_KEY) {
+    throw new SettingsError('AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set together.');
+  }
+}
+
+export function settingsEntries(): [string, Setting<unknown>][] {
+  return Object.entries(settingsTable);
+}
