@@ -4,8 +4,8 @@
  */
 import {
   credentials,
-  Server,
   ServerCredentials,
+  type Server,
   type CallOptions,
   type ChannelCredentials,
   type ChannelOptions,
@@ -36,8 +36,8 @@ export async function serverCredentials(files: TlsFiles): Promise<ServerCredenti
 }
 
 async function readTlsFiles(files: TlsFiles): Promise<{ ca: Buffer | null; cert: Buffer | null; key: Buffer | null }> {
-  const read = (path: string | undefined): Promise<Buffer | null> => (path ? readFile(path) : Promise.resolve(null));
-  const [ca, cert, key] = await Promise.all([read(files.GRPC_TLS_CA), read(files.GRPC_TLS_CERT), read(files.GRPC_TLS_KEY)]);
+  const paths = [files.GRPC_TLS_CA, files.GRPC_TLS_CERT, files.GRPC_TLS_KEY];
+  const [ca = null, cert = null, key = null] = await Promise.all(paths.map((path) => (path ? readFile(path) : Promise.resolve(null))));
   return { ca, cert, key };
 }
 
