@@ -61,14 +61,14 @@ export class MemoryStore implements CacheStore {
   }
 
   invalidate(owner: string, collection: string | undefined): Promise<void> {
-    const fields = this.#owners.peek(owner);
+    const fields = new Map(this.#owners.peek(owner));
     if (collection === undefined) {
-      this.#owners.delete(owner);
-    } else if (fields) {
+      fields.clear();
+    } else {
       fields.delete(collection);
       fields.delete('');
-      this.#owners.set(owner, fields);
     }
+    this.#keep(owner, fields);
     return Promise.resolve();
   }
 
@@ -77,19 +77,23 @@ export class MemoryStore implements CacheStore {
     const field = this.#field({ owner, collection });
     if (field?.payload !== undefined && field.payloadExpires > now) return { kind: 'hit', payload: field.payload };
     if (field?.token !== undefined && field.leaseExpires > now) return { kind: 'wait', leaseMs: field.leaseExpires - now };
-    const fields = this.#owners.get(owner) ?? new Map<string, Field>();
+    const fields = new Map(this.#owners.get(owner));
     if (!field && fields.size >= maxCollectionsPerOwner) fields.clear();
-    fields.set(collection, { payload: undefined, payloadExpires: 0, token, leaseExpires: now + this.#leaseMs });
-    this.#owners.set(owner, fields);
+    this.#keep(owner, fields.set(collection, { payload: undefined, payloadExpires: 0, token, leaseExpires: now + this.#leaseMs }));
     return { kind: 'leased' };
   }
 
   #fill({ owner, collection, token, payload, ttlMs }: Fill): boolean {
-    const fields = this.#owners.get(owner);
-    if (!fields || fields.get(collection)?.token !== token) return false;
-    fields.set(collection, { payload, payloadExpires: this.#now() + ttlMs, token: undefined, leaseExpires: 0 });
-    this.#owners.set(owner, fields);
+    if (this.#field({ owner, collection })?.token !== token) return false;
+    const field = { payload, payloadExpires: this.#now() + ttlMs, token: undefined, leaseExpires: 0 };
+    this.#keep(owner, new Map(this.#owners.get(owner)).set(collection, field));
     return this.#owners.has(owner);
+  }
+
+  /** `fields` must be a new map: setting the one that is kept would not weigh it again. */
+  #keep(owner: string, fields: Map<string, Field>): void {
+    if (fields.size === 0) this.#owners.delete(owner);
+    else this.#owners.set(owner, fields);
   }
 
   #field({ owner, collection }: EntryKey): Field | undefined {

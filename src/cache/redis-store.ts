@@ -4,12 +4,15 @@
  */
 import type { Redis } from 'ioredis';
 import { createHash } from 'node:crypto';
+import { withDeadline } from '../runtime/deadline.js';
 import { maxCollectionsPerOwner, type CacheStore, type Fill, type LeaseRequest, type Lookup, type StoreState } from './cache-store.js';
 import { fillScript, readOrLeaseScript, releaseScript } from './redis-scripts.js';
 
 export interface RedisStoreOptions {
-  /** A connection that fails instead of queueing, and whose commands time out (runtime/redis.ts). Its owner ends it. */
+  /** A connection that fails instead of queueing (runtime/redis.ts). Its owner ends it. */
   redis: Redis;
+  /** Milliseconds that one round trip may take. */
+  commandTimeoutMs: number;
   /** Begin of all keys. */
   keyPrefix: string;
   /** How long a lease lasts. */
@@ -51,7 +54,7 @@ export class RedisStore implements CacheStore {
     const { leaseMs, format } = this.#options;
     const replies = await this.#run(
       readOrLease,
-      requests.map(({ owner, collection, token }) => ({ owner, args: [collection, token, leaseMs, format, 2 * maxCollectionsPerOwner] })),
+      requests.map(({ owner, collection, token }) => ({ owner, args: [collection, token, leaseMs, format, maxCollectionsPerOwner] })),
     );
     const lookups = replies.map(toLookup);
     // A read that timed out may still be executed and then hold a lease that nobody knows of; a release behind it on the same
@@ -79,8 +82,8 @@ export class RedisStore implements CacheStore {
 
   async invalidate(owner: string, collection: string | undefined): Promise<void> {
     const key = this.#key(owner);
-    if (collection === undefined) await this.#redis.unlink(key);
-    else await this.#redis.hdel(key, `v:${collection}`, `l:${collection}`, 'v:', 'l:');
+    const dropped = collection === undefined ? this.#redis.unlink(key) : this.#redis.hdel(key, `v:${collection}`, `l:${collection}`, 'v:', 'l:');
+    await withDeadline(dropped, this.#options.commandTimeoutMs);
   }
 
   /** Hash-tagged by the owner: all of an owner is in one slot of a cluster. */
@@ -102,7 +105,7 @@ export class RedisStore implements CacheStore {
     const pipeline = this.#redis.pipeline();
     for (const { owner, args } of calls) pipeline[command](body, 1, this.#key(owner), ...args);
     try {
-      const replies = (await pipeline.exec()) ?? [];
+      const replies = (await withDeadline(pipeline.exec(), this.#options.commandTimeoutMs)) ?? [];
       return calls.map((_, index) => replies[index]?.[0] ?? replies[index]?.[1]);
     } catch (error) {
       return calls.map(() => (error instanceof Error ? error : new Error('Redis failed', { cause: error })));

@@ -6,11 +6,11 @@ import {
   credentials,
   ServerCredentials,
   type Server,
-  type CallOptions,
   type ChannelCredentials,
   type ChannelOptions,
-  type ServiceError,
+  type Client,
 } from '@grpc/grpc-js';
+import type { MethodDefinition } from '@grpc/proto-loader';
 import { readFile } from 'node:fs/promises';
 import { formatHostPort, type HostPort } from './setting-types.js';
 
@@ -69,21 +69,15 @@ export function channelOptions(retried: readonly string[]): ChannelOptions {
   };
 }
 
-type UnaryMethod<Request, Response> = (
-  request: Request,
-  options: CallOptions,
-  callback: (error: ServiceError | null, response?: Response) => void,
-) => unknown;
-
-/** One unary call of `client` as a promise. Rejects with grpc's ServiceError, at the latest `deadlineMs` from now. */
-export function unary<Request, Response>(
-  method: UnaryMethod<Request, Response>,
-  client: object,
+/** One unary call as a promise. Rejects with grpc's ServiceError, at the latest `deadlineMs` from now. */
+export function unary<Request, RequestOut, Response, ResponseIn>(
+  client: Client,
+  { path, requestSerialize, responseDeserialize }: MethodDefinition<Request, ResponseIn, RequestOut, Response>,
   request: Request,
   deadlineMs: number,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
-    method.call(client, request, { deadline: Date.now() + deadlineMs }, (error, response) => {
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, { deadline: Date.now() + deadlineMs }, (error, response) => {
       if (error || response === undefined) reject(error ?? new Error('gRPC answered nothing'));
       else resolve(response);
     });
@@ -94,7 +88,7 @@ export interface GrpcServerHandle {
   /** Where it listens; the port is the real one also when 0 was asked for. */
   address: HostPort;
   /** Takes no new call, lets those in flight finish for at most `drainMs`, then cuts them off. */
-  stop(drainMs: number): Promise<void>;
+  stop: (drainMs: number) => Promise<void>;
 }
 
 /** Binds `server` and returns once calls are answered. @throws Error when the address cannot be bound. */

@@ -17,6 +17,8 @@ export interface ProgramOptions {
   name: string;
   /** Whose settings are read. */
   programs: readonly Program[];
+  /** Values of settings that the environment does not set, where they differ from the table's. */
+  defaults?: NodeJS.ProcessEnv;
   /** Builds everything. When it throws, it has ended what it had started. */
   start: (settings: Settings, log: Logger) => Promise<Running>;
 }
@@ -27,12 +29,12 @@ const exitDeadlineMs = 9_500;
 export type Host = Pick<NodeJS.Process, 'argv' | 'env' | 'exit' | 'on' | 'stdout' | 'stderr'>;
 
 /** Runs until a signal; then exits 0. Exits 1 when the start fails or something unforeseen is thrown. */
-export async function runProgram({ name, programs, start }: ProgramOptions, host: Host): Promise<void> {
+export async function runProgram({ name, programs, defaults, start }: ProgramOptions, host: Host): Promise<void> {
   if (host.argv.includes('--help')) {
     host.stdout.write(helpText(name, programs));
     return;
   }
-  const settings = settingsOrExit(programs, host);
+  const settings = settingsOrExit(programs, { ...defaults, ...host.env }, host);
   const log = createLogger(name, settings.LOG_LEVEL);
   const starting = start(settings, log);
 
@@ -70,9 +72,9 @@ export async function runProgram({ name, programs, start }: ProgramOptions, host
   }
 }
 
-function settingsOrExit(programs: readonly Program[], host: Host): Settings {
+function settingsOrExit(programs: readonly Program[], env: NodeJS.ProcessEnv, host: Host): Settings {
   try {
-    return readSettings(host.env, programs);
+    return readSettings(env, programs);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     host.stderr.write(`${error.message}\n`);

@@ -1,23 +1,18 @@
 /**
- * The connection to Redis, told not to help: nothing is queued while it is away, nothing is sent again after it returned,
- * every command has a deadline. A command that a client library sends minutes late is how caches become stale.
+ * The connection to Redis, told not to help: nothing is queued while it is away, nothing is sent again after it returned.
+ * A command that a client library sends minutes late is how caches become stale. Callers bring their own deadlines.
  */
 import { Redis } from 'ioredis';
 import type { Logger } from './logger.js';
 
-export interface RedisOptions {
-  url: string;
-  commandTimeoutMs: number;
-  log: Logger;
-}
+/** A connection that has given no answer for so long, although one is due, is replaced: its peer may have vanished without a word. */
+const silenceMs = 2_000;
 
 /** Returns at once; connects, and reconnects for ever, by itself. `redis.status` is `ready` while commands can be sent. */
-export function connectRedis({ url, commandTimeoutMs, log }: RedisOptions): Redis {
+export function connectRedis(url: string, log: Logger): Redis {
   const redis = new Redis(url, {
-    commandTimeout: commandTimeoutMs,
     connectTimeout: 2_000,
-    // A connection whose peer vanished without a word is given up after this long without any answer.
-    socketTimeout: Math.max(2_000, 10 * commandTimeoutMs),
+    socketTimeout: silenceMs,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

@@ -1,0 +1,10 @@
+/** The store of a gateway without a cache: every read is loaded, nothing is kept. */
+import type { CacheStore, LeaseRequest, Lookup } from './cache-store.js';
+
+export const noStore: CacheStore = {
+  state: 'ready',
+  readOrLease: (requests: readonly LeaseRequest[]) => Promise.resolve(requests.map((): Lookup => ({ kind: 'bypass' }))),
+  fill: (fills) => Promise.resolve(fills.map(() => false)),
+  release: () => Promise.resolve(),
+  invalidate: () => Promise.resolve(),
+};

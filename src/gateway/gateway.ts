@@ -1,0 +1,78 @@
+/** Program 1, put together: HTTP → GraphQL → loaders → cache → media client; event → invalidation. */
+import type { FastifyPluginAsync } from 'fastify';
+import type { CacheEvent } from '../cache/cache-events.js';
+import type { CacheStore } from '../cache/cache-store.js';
+import { noStore } from '../cache/no-store.js';
+import type { MessageBus } from '../messaging/message-bus.js';
+import { startWith, type Lifecycle } from '../runtime/lifecycle.js';
+import type { Logger } from '../runtime/logger.js';
+import type { Settings } from '../runtime/settings.js';
+import { subscribeToMediaEvents, subscribeToUserEvents } from './event-subscriber.js';
+import type { Parts } from './health.js';
+import { startHttpServer } from './http-server.js';
+import { MediaClient } from './media-client.js';
+import { describeEntry, MediaReader } from './media-reader.js';
+import { createMetrics } from './metrics.js';
+import { allowEverything } from './policy.js';
+import type { Services } from './request-context.js';
+import { UserClient } from './user-client.js';
+
+export interface GatewayOptions {
+  settings: Settings;
+  log: Logger;
+  /** Undefined: nothing is cached. */
+  store: CacheStore | undefined;
+  /** Undefined: entries end by their TTL only. */
+  bus: MessageBus | undefined;
+  /** Routes of other programs that share the port. */
+  extraRoutes?: FastifyPluginAsync;
+}
+
+export interface Gateway {
+  readonly url: string;
+  /** Idempotent, never rejects. Store and bus are ended by who made them. */
+  stop(): Promise<void>;
+}
+
+const httpStopMs = 8_000;
+
+/** Resolves once requests are answered; services, cache and broker may come later. */
+export function createGateway(options: GatewayOptions): Promise<Gateway> {
+  return startWith(options.log, (lifecycle) => build(options, lifecycle));
+}
+
+async function build({ settings, log, store, bus, extraRoutes }: GatewayOptions, lifecycle: Lifecycle): Promise<Gateway> {
+  const media = await MediaClient.connect(settings);
+  lifecycle.own('media client', () => media.stop());
+  const users = await UserClient.connect(settings);
+  lifecycle.own('user client', () => users.stop());
+
+  const metrics = createMetrics(() => media.callsInFlight);
+  const observe = (event: CacheEvent): void => {
+    metrics.cache(event);
+    if (event.type === 'hit' || event.type === 'miss') log.debug({ key: event.key }, `Cache ${event.type} for ${describeEntry(event.key)}`);
+  };
+  const mediaReader = new MediaReader({ client: media, store: store ?? noStore, settings, observe });
+
+  // Without a cache of its own a gateway must leave the events to those that have one: who takes an event answers for it.
+  if (bus && store) await subscribeToMediaEvents({ bus, reader: mediaReader, settings, log, applied: () => metrics.invalidation('event') });
+  if (bus) await subscribeToUserEvents(bus, users);
+
+  const services: Services = { media, mediaReader, users, policy: allowEverything, maxUploadBytes: settings.UPLOAD_MAX_BYTES, log };
+  const parts = (): Parts => ({
+    cache: store?.state ?? 'off',
+    broker: bus?.state ?? 'off',
+    mediaService: media.state,
+    userService: users.state,
+  });
+  const http = await startHttpServer({ host: settings.HOST, port: settings.PORT, services, metrics, parts, extraRoutes });
+  lifecycle.own('HTTP', () => http.stop(), httpStopMs);
+  warnIfPublic(settings, log);
+  log.info({ graphql: `${http.url}/graphql` }, 'gateway is ready');
+  return { url: http.url, stop: () => lifecycle.stop() };
+}
+
+function warnIfPublic({ HOST }: Settings, log: Logger): void {
+  if (['127.0.0.1', '::1', 'localhost'].includes(HOST)) return;
+  log.warn({ host: HOST }, 'HOST is reachable from elsewhere and there is no sign-in: everyone who reaches it may read, upload and delete');
+}

@@ -1,0 +1,147 @@
+/**
+ * HTTP in, GraphQL through, JSON out: Fastify with Apollo Server behind it. The only file that knows either.
+ * Invariant: whatever a client sends, it gets an answer of the closed list of codes, and the server answers the next request.
+ */
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
+import { fastify, type FastifyError, type FastifyInstance, type FastifyPluginAsync, type FastifyRequest } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import { AppError } from '../contract/errors.js';
+import type { Logger } from '../runtime/logger.js';
+import { errorBody, formatError, isInternal } from './error-format.js';
+import { serveHealth, type Parts } from './health.js';
+import type { GatewayMetrics } from './metrics.js';
+import { acceptMultipart, preflightHeaders } from './multipart-request.js';
+import { anonymous } from './policy.js';
+import { maxTokens, queryLimits } from './query-limits.js';
+import { createRequestContext, type RequestContext, type Services } from './request-context.js';
+import { createSchema } from './schema.js';
+
+export interface HttpServerOptions {
+  host: string;
+  port: number;
+  services: Services;
+  metrics: GatewayMetrics;
+  parts: () => Parts;
+  /** Routes of other programs that share the port, as in `npm start`. */
+  extraRoutes: FastifyPluginAsync | undefined;
+}
+
+export interface HttpServer {
+  readonly url: string;
+  /** Not ready from now on; ends when the requests in flight have been answered, or were cut off after `drainMs`. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Of a request that is not multipart. */
+const maxBodyBytes = 1_048_576;
+const uploadTimeoutMs = 300_000;
+const drainMs = 7_000;
+
+/** Resolves once requests are answered. @throws Error when the address cannot be bound. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { host, port, services, metrics, parts, extraRoutes } = options;
+  const app = fastify({
+    bodyLimit: maxBodyBytes,
+    requestTimeout: uploadTimeoutMs,
+    genReqId: requestIdOf,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 2_048 },
+  });
+  const apollo = createApollo(app, services.log);
+  await apollo.start();
+  let stopping: Promise<void> | undefined;
+
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const { status, body } = describeFailure(error, request, services.log);
+    return reply.code(status).send(body);
+  });
+  app.setNotFoundHandler((request, reply) => reply.code(404).send(errorBody('NOT_FOUND', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`)));
+  app.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id));
+  app.addHook('onResponse', async (_request, reply) => metrics.request(reply.statusCode, reply.elapsedTime / 1_000));
+  serveHealth(app, { registry: metrics.registry, ready: () => !stopping, parts });
+  await app.register(graphqlRoutes(apollo, services));
+  if (extraRoutes) await app.register(extraRoutes);
+  await app.listen({ host, port });
+
+  return {
+    url: urlOf(app, host),
+    // Apollo first: it lets its operations finish and closes Fastify itself. The other way round both wait for each other.
+    stop: () => (stopping ??= stopWithin(apollo, app)),
+  };
+}
+
+function createApollo(app: FastifyInstance, log: Logger): ApolloServer<RequestContext> {
+  const schema = createSchema();
+  return new ApolloServer<RequestContext>({
+    schema,
+    csrfPrevention: { requestHeaders: preflightHeaders },
+    parseOptions: { maxTokens },
+    introspection: true,
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    formatError,
+    logger: log.child({ part: 'apollo' }, { level: 'error' }),
+    plugins: [fastifyApolloDrainPlugin(app), queryLimits(schema), internalErrorLog],
+  });
+}
+
+/** Logs what nobody foresaw, with the id that the client is given. */
+const internalErrorLog: ApolloServerPlugin<RequestContext> = {
+  requestDidStart: () =>
+    Promise.resolve({
+      didEncounterErrors: ({ errors, contextValue: { requestId, services } }) => {
+        for (const error of errors) {
+          if (!isInternal(error, error.extensions.code)) continue;
+          error.extensions.requestId = requestId;
+          services.log.error({ err: error.originalError ?? error, requestId, path: error.path }, 'a request failed');
+        }
+        return Promise.resolve();
+      },
+    }),
+};
+
+function graphqlRoutes(apollo: ApolloServer<RequestContext>, services: Services): FastifyPluginAsync {
+  return async (app) => {
+    acceptMultipart(app, {
+      maxUploadBytes: services.maxUploadBytes,
+      authorize: () => services.policy.authorize(anonymous, { kind: 'mutate' }),
+    });
+    const context = ({ id }: FastifyRequest): Promise<RequestContext> =>
+      Promise.resolve(createRequestContext(services, { requestId: id, viewer: anonymous }));
+    for (const path of ['/graphql', '/query']) {
+      // One after the other: Fastify registers plugins in order.
+      // oxlint-disable-next-line no-await-in-loop
+      await app.register(fastifyApollo(apollo), { path, context, method: ['GET', 'POST'] });
+    }
+  };
+}
+
+function describeFailure(error: FastifyError, request: FastifyRequest, log: Logger): { status: number; body: ReturnType<typeof errorBody> } {
+  if (error instanceof AppError) return { status: error.code === 'FORBIDDEN' ? 403 : 400, body: errorBody(error.code, error.message) };
+  const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
+  if (status < 500) return { status, body: errorBody('BAD_USER_INPUT', error.message) };
+  log.error({ err: error, requestId: request.id }, 'a request failed');
+  return { status, body: errorBody('INTERNAL_SERVER_ERROR', 'Internal error.', request.id) };
+}
+
+/** A caller's own id is kept when it is harmless, so that a trace can be followed through. */
+function requestIdOf({ headers }: Pick<FastifyRequest, 'headers'>): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+}
+
+function urlOf(app: FastifyInstance, host: string): string {
+  const address = app.server.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+async function stopWithin(apollo: ApolloServer<RequestContext>, app: FastifyInstance): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), drainMs);
+  try {
+    await apollo.stop();
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * The gateway's way to the media service: one method per verb, AppErrors out.
+ * Invariant: no call without a deadline, and never more reads in flight than `ORIGIN_MAX_CONCURRENCY`.
+ */
+import { connectivityState, status } from '@grpc/grpc-js';
+import { AppError } from '../contract/errors.js';
+import type { DeleteFileResponse } from '../contract/generated/media/v1/DeleteFileResponse.js';
+import type { FileURL } from '../contract/generated/media/v1/FileURL.js';
+import type { Media } from '../contract/generated/media/v1/Media.js';
+import type { MediaServiceClient } from '../contract/generated/media/v1/MediaService.js';
+import type { ModelFiles } from '../contract/generated/media/v1/ModelFiles.js';
+import type { ModelQueryInput } from '../contract/generated/media/v1/ModelQuery.js';
+import type { UploadMetaInput } from '../contract/generated/media/v1/UploadMeta.js';
+import { fromGrpcError, hasGrpcStatus } from '../contract/grpc-errors.js';
+import { MediaService } from '../contract/services.js';
+import { channelOptions, clientCredentials, unary } from '../runtime/grpc.js';
+import { Limiter, Overloaded } from '../runtime/limiter.js';
+import { formatHostPort } from '../runtime/setting-types.js';
+import type { Settings } from '../runtime/settings.js';
+import { streamUpload } from './media-upload.js';
+
+const methods = MediaService.service;
+
+const readDeadlineMs = 2_000;
+const deleteDeadlineMs = 5_000;
+
+/** How long a read can take at most: its call, after waiting for room. */
+export const originDeadlineMs = 2 * readDeadlineMs;
+
+/** How long a service without the batch call is asked owner by owner before the batch call is tried again. */
+const singleCallsMs = 60_000;
+const singleCallsAtOnce = 8;
+
+const unavailable = { code: 'MEDIA_SERVICE_UNAVAILABLE', message: 'The media service cannot be reached.' } as const;
+
+export type ServiceState = 'connected' | 'connecting' | 'unavailable';
+
+export class MediaClient {
+  readonly #client: MediaServiceClient;
+  readonly #limiter: Limiter;
+  #singleCallsUntil = 0;
+
+  private constructor(client: MediaServiceClient, maxConcurrency: number) {
+    this.#client = client;
+    this.#limiter = new Limiter({ max: maxConcurrency, maxWaitMs: readDeadlineMs });
+  }
+
+  /** Returns without waiting for the service: it connects, and reconnects for ever, by itself. */
+  static async connect(settings: Settings): Promise<MediaClient> {
+    const retried = ['GetFileByID', 'GetFileByUUID', 'GetFilesByModel', 'GetFilesByModels', 'GetFileURLs', 'DeleteFile'];
+    const options = channelOptions(retried.map((method) => `media.v1.MediaService/${method}`));
+    const client = new MediaService(formatHostPort(settings.MEDIA_SERVICE_ADDR), await clientCredentials(settings), options);
+    client.getChannel().getConnectivityState(true);
+    return new MediaClient(client, settings.ORIGIN_MAX_CONCURRENCY);
+  }
+
+  get state(): ServiceState {
+    return stateOf(this.#client);
+  }
+
+  get callsInFlight(): number {
+    return this.#limiter.running;
+  }
+
+  /** Undefined when there is none. */
+  getById(id: string): Promise<Media | undefined> {
+    return this.#find(() => unary(this.#client, methods.GetFileByID, { id }, readDeadlineMs));
+  }
+
+  /** Undefined when there is none. */
+  getByUuid(uuid: string): Promise<Media | undefined> {
+    return this.#find(() => unary(this.#client, methods.GetFileByUUID, { uuid }, readDeadlineMs));
+  }
+
+  /** In the order of `queries`, at most 500; one that failed alone is an Error. Rejects when all failed. */
+  async filesByModels(queries: readonly ModelQueryInput[]): Promise<(ModelFiles | Error)[]> {
+    if (Date.now() < this.#singleCallsUntil) return this.#filesOneByOne(queries);
+    try {
+      const request = { queries: [...queries] };
+      const { results } = await this.#call(() => unary(this.#client, methods.GetFilesByModels, request, readDeadlineMs));
+      return results;
+    } catch (error) {
+      if (!(error instanceof AppError && hasGrpcStatus(error.cause, status.UNIMPLEMENTED))) throw error;
+      this.#singleCallsUntil = Date.now() + singleCallsMs;
+      return this.#filesOneByOne(queries);
+    }
+  }
+
+  /** In the order of `ids`, at most 500; `url` is empty for an unknown id. */
+  async urls(ids: readonly string[], expirySeconds: number): Promise<FileURL[]> {
+    const request = { ids: [...ids], expiry_seconds: expirySeconds };
+    const { results } = await this.#call(() => unary(this.#client, methods.GetFileURLs, request, readDeadlineMs));
+    return results;
+  }
+
+  /** Streams `bytes` with backpressure. When it rejects, the service keeps nothing, unless only its answer was lost. */
+  async upload(meta: UploadMetaInput, bytes: AsyncIterable<Buffer>): Promise<Media> {
+    try {
+      return await streamUpload(this.#client, meta, bytes);
+    } catch (error) {
+      throw fromGrpcError(error, unavailable);
+    }
+  }
+
+  /** Idempotent. */
+  delete(id: string): Promise<DeleteFileResponse> {
+    return this.#call(() => unary(this.#client, methods.DeleteFile, { id }, deleteDeadlineMs));
+  }
+
+  stop(): void {
+    this.#client.close();
+  }
+
+  async #filesOneByOne(queries: readonly ModelQueryInput[]): Promise<(ModelFiles | Error)[]> {
+    const results: (ModelFiles | Error)[] = [];
+    const rest = queries.entries();
+    const worker = async (): Promise<void> => {
+      for (const [index, query] of rest) {
+        // One after the other: this loop is one of a bounded number that share the iterator.
+        // oxlint-disable-next-line no-await-in-loop
+        results[index] = await this.#call(() => unary(this.#client, methods.GetFilesByModel, query, readDeadlineMs)).catch(asError);
+      }
+    };
+    await Promise.all(Array.from({ length: singleCallsAtOnce }, worker));
+    return results;
+  }
+
+  async #find(call: () => Promise<Media>): Promise<Media | undefined> {
+    try {
+      return await this.#call(call);
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
+  async #call<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#limiter.run(call);
+    } catch (error) {
+      if (error instanceof Overloaded) throw new AppError(unavailable.code, 'The media service is busy.', { cause: error });
+      throw fromGrpcError(error, unavailable);
+    }
+  }
+}
+
+/** Of any grpc client, from its channel. */
+export function stateOf(client: Pick<MediaServiceClient, 'getChannel'>): ServiceState {
+  switch (client.getChannel().getConnectivityState(false)) {
+    case connectivityState.READY:
+      return 'connected';
+    case connectivityState.TRANSIENT_FAILURE:
+    case connectivityState.SHUTDOWN:
+      return 'unavailable';
+    default:
+      return 'connecting';
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('the call failed', { cause: error });
+}
+

@@ -1,0 +1,120 @@
+/**
+ * Media by owner and collection, read through the cache. The only place that knows how owners become cache keys
+ * and media become cached text; the cache itself knows nothing of media.
+ */
+import { z } from 'zod';
+import type { CacheObserver } from '../cache/cache-events.js';
+import type { CacheStore, EntryKey } from '../cache/cache-store.js';
+import { ReadThrough, type Codec } from '../cache/read-through.js';
+import type { Media } from '../contract/generated/media/v1/Media.js';
+import type { Settings } from '../runtime/settings.js';
+import { originDeadlineMs, type MediaClient } from './media-client.js';
+
+export interface MediaQuery {
+  readonly modelType: string;
+  readonly modelId: string;
+  /** Empty: all collections of the model. */
+  readonly collectionName: string;
+}
+
+/** All media of a query, by order column, then id; or, of more than `maxMediaPerQuery`, only how many. */
+export interface ModelMedia {
+  readonly total: number;
+  readonly media: readonly Media[];
+}
+
+export const maxMediaPerQuery = 1_000;
+
+/** Names the encoding below: change it with every change of what is stored, so that old entries are misses. */
+export const mediaFormat = 'm1';
+
+export interface MediaReaderOptions {
+  client: Pick<MediaClient, 'filesByModels'>;
+  store: CacheStore;
+  settings: Pick<Settings, 'CACHE_TTL_SECONDS' | 'CACHE_NEGATIVE_TTL_SECONDS' | 'CACHE_LEASE_MS'>;
+  observe: CacheObserver;
+}
+
+export class MediaReader {
+  readonly #cache: ReadThrough<ModelMedia>;
+
+  constructor({ client, store, settings, observe }: MediaReaderOptions) {
+    const ttlMs = settings.CACHE_TTL_SECONDS * 1_000;
+    const negativeTtlMs = Math.min(ttlMs, settings.CACHE_NEGATIVE_TTL_SECONDS * 1_000);
+    this.#cache = new ReadThrough({
+      store,
+      codec: modelMediaCodec,
+      load: (keys) => loadFrom(client, keys),
+      ttlMs: ({ total }) => (total === 0 ? negativeTtlMs : ttlMs),
+      maxWaitMs: settings.CACHE_LEASE_MS + originDeadlineMs,
+      observe,
+    });
+  }
+
+  /** In the order of `queries`; one that failed is an Error. At least as new as every event applied before the call. Never rejects. */
+  readMany(queries: readonly MediaQuery[]): Promise<(ModelMedia | Error)[]> {
+    return this.#cache.readMany(queries.map((query) => ({ owner: ownerKey(query.modelType, query.modelId), collection: query.collectionName })));
+  }
+
+  /** Drops what is cached for the collection, or for all of the model without one. Idempotent; rejects when the cache did not confirm. */
+  invalidate(modelType: string, modelId: string, collectionName: string | undefined): Promise<void> {
+    return this.#cache.invalidate(ownerKey(modelType, modelId), collectionName);
+  }
+}
+
+async function loadFrom(client: Pick<MediaClient, 'filesByModels'>, keys: readonly EntryKey[]): Promise<(ModelMedia | Error)[]> {
+  const queries = keys.map(({ owner, collection }) => ({ ...parseOwnerKey(owner), collection_name: collection, limit: maxMediaPerQuery }));
+  const files = await client.filesByModels(queries);
+  return files.map((result) => {
+    if (result instanceof Error) return result;
+    const total = Math.max(result.total, result.media.length);
+    return { total, media: total > maxMediaPerQuery ? [] : result.media };
+  });
+}
+
+/** Unambiguous for any two names, and without characters that mean something in a Redis key. */
+function ownerKey(modelType: string, modelId: string): string {
+  return `${encodeURIComponent(modelType)}:${encodeURIComponent(modelId)}`;
+}
+
+function parseOwnerKey(owner: string): { model_type: string; model_id: string } {
+  const [modelType = '', modelId = ''] = owner.split(':').map(decodeURIComponent);
+  return { model_type: modelType, model_id: modelId };
+}
+
+/** What a log line calls a query: `User` and `avatars` are "user avatar". */
+export function describeEntry({ owner, collection }: EntryKey): string {
+  const { model_type: modelType } = parseOwnerKey(owner);
+  return `${modelType.toLowerCase()} ${collection === '' ? 'media' : collection.replace(/s$/, '')}`;
+}
+
+const storedMedia = z.object({
+  id: z.string(),
+  model_type: z.string(),
+  model_id: z.string(),
+  uuid: z.string(),
+  collection_name: z.string(),
+  name: z.string(),
+  file_name: z.string(),
+  mime_type: z.string(),
+  disk: z.string(),
+  conversions_disk: z.string(),
+  size: z.number(),
+  manipulations: z.string(),
+  custom_properties: z.string(),
+  generated_conversions: z.string(),
+  responsive_images: z.string(),
+  order_column: z.number(),
+  width: z.number(),
+  height: z.number(),
+  created_at: z.string(),
+  updated_at: z.string(),
+  sha256: z.string(),
+}) satisfies z.ZodType<Media>;
+
+const storedModelMedia = z.object({ total: z.number(), media: z.array(storedMedia) });
+
+const modelMediaCodec: Codec<ModelMedia> = {
+  encode: ({ total, media }) => JSON.stringify({ total, media }),
+  decode: (payload) => storedModelMedia.parse(JSON.parse(payload)),
+};

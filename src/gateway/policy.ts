@@ -1,0 +1,19 @@
+/** Who asks, and what they may do. There is no sign-in yet: everyone is anonymous and may do everything; both answers are given here only. */
+
+export interface Viewer {
+  readonly kind: 'anonymous';
+}
+
+/** `mutate` is asked before a mutation's body is read, when nothing but the request's headers is known; the others once their owner is. */
+export type Action =
+  | { readonly kind: 'mutate' }
+  | { readonly kind: 'upload' | 'delete'; readonly modelType: string; readonly modelId: string; readonly collectionName: string };
+
+export interface Policy {
+  /** @throws AppError UNAUTHENTICATED or FORBIDDEN when the viewer may not. */
+  authorize(viewer: Viewer, action: Action): Promise<void>;
+}
+
+export const anonymous: Viewer = { kind: 'anonymous' };
+
+export const allowEverything: Policy = { authorize: () => Promise.resolve() };

@@ -1,0 +1,72 @@
+/** What a resolver can reach: everything of one request, and nothing else. */
+import DataLoader from 'dataloader';
+import type { FileURL } from '../contract/generated/media/v1/FileURL.js';
+import type { Media } from '../contract/generated/media/v1/Media.js';
+import type { User } from '../contract/generated/user/v1/User.js';
+import { maxBatchSize } from '../contract/services.js';
+import type { Logger } from '../runtime/logger.js';
+import type { MediaClient } from './media-client.js';
+import type { MediaQuery, MediaReader, ModelMedia } from './media-reader.js';
+import type { Policy, Viewer } from './policy.js';
+import type { UserClient } from './user-client.js';
+
+/** What lives as long as the gateway. */
+export interface Services {
+  media: MediaClient;
+  mediaReader: MediaReader;
+  users: UserClient;
+  policy: Policy;
+  maxUploadBytes: number;
+  log: Logger;
+}
+
+export interface Loaders {
+  modelMedia: DataLoader<MediaQuery, ModelMedia, string>;
+  mediaById: DataLoader<string, Media | undefined>;
+  mediaUrl: (query: UrlQuery) => Promise<FileURL>;
+  user: DataLoader<string, User | undefined>;
+}
+
+export interface UrlQuery {
+  readonly id: string;
+  /** 0: the service's default. */
+  readonly expirySeconds: number;
+}
+
+export interface RequestContext {
+  readonly requestId: string;
+  readonly viewer: Viewer;
+  readonly services: Services;
+  readonly loaders: Loaders;
+}
+
+export function createRequestContext(services: Services, request: { requestId: string; viewer: Viewer }): RequestContext {
+  return { ...request, services, loaders: createLoaders(services) };
+}
+
+/** One set per request: what a request has read it reads once, and what it asks for in one tick is one batch. */
+function createLoaders({ media, mediaReader, users }: Services): Loaders {
+  return {
+    modelMedia: new DataLoader((queries) => mediaReader.readMany(queries), {
+      maxBatchSize,
+      cacheKeyFn: ({ modelType, modelId, collectionName }) => JSON.stringify([modelType, modelId, collectionName]),
+    }),
+    mediaById: new DataLoader((ids) => Promise.all(ids.map((id) => media.getById(id).catch(asError))), { maxBatchSize }),
+    mediaUrl: urlLoaders(media),
+    user: new DataLoader((ids) => users.getMany(ids), { maxBatchSize }),
+  };
+}
+
+/** One batch per expiry that is asked for; nearly always one. */
+function urlLoaders(media: MediaClient): Loaders['mediaUrl'] {
+  const byExpiry = new Map<number, DataLoader<string, FileURL>>();
+  return ({ id, expirySeconds }) => {
+    const loader = byExpiry.get(expirySeconds) ?? new DataLoader((ids) => media.urls(ids, expirySeconds), { maxBatchSize });
+    byExpiry.set(expirySeconds, loader);
+    return loader.load(id);
+  };
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('the call failed', { cause: error });
+}

@@ -1,0 +1,81 @@
+/**
+ * The gateway's way to the user service, with a short in-process cache: a user is at most `USER_CACHE_TTL_SECONDS` old,
+ * and dropped at once on an event. Users asked for while their load is under way share it.
+ */
+import { LRUCache } from 'lru-cache';
+import type { User } from '../contract/generated/user/v1/User.js';
+import type { UserServiceClient } from '../contract/generated/user/v1/UserService.js';
+import { fromGrpcError } from '../contract/grpc-errors.js';
+import { UserService } from '../contract/services.js';
+import { channelOptions, clientCredentials, unary } from '../runtime/grpc.js';
+import { formatHostPort } from '../runtime/setting-types.js';
+import type { Settings } from '../runtime/settings.js';
+import { stateOf, type ServiceState } from './media-client.js';
+
+const readDeadlineMs = 2_000;
+const maxUsers = 10_000;
+const unavailable = { code: 'USER_SERVICE_UNAVAILABLE', message: 'The user service cannot be reached.' } as const;
+
+type Loading = Promise<User | undefined>;
+
+export class UserClient {
+  readonly #client: UserServiceClient;
+  readonly #cache: LRUCache<string, Loading> | undefined;
+
+  private constructor(client: UserServiceClient, ttlSeconds: number) {
+    this.#client = client;
+    this.#cache = ttlSeconds > 0 ? new LRUCache({ max: maxUsers, ttl: ttlSeconds * 1_000 }) : undefined;
+  }
+
+  /** Returns without waiting for the service: it connects, and reconnects for ever, by itself. */
+  static async connect(settings: Settings): Promise<UserClient> {
+    const options = channelOptions(['user.v1.UserService/GetUsers']);
+    const client = new UserService(formatHostPort(settings.USER_SERVICE_ADDR), await clientCredentials(settings), options);
+    client.getChannel().getConnectivityState(true);
+    return new UserClient(client, settings.USER_CACHE_TTL_SECONDS);
+  }
+
+  get state(): ServiceState {
+    return stateOf(this.#client);
+  }
+
+  /** In the order of `ids`, at most 500, one call for those that are not cached; undefined for an unknown one. */
+  async getMany(ids: readonly string[]): Promise<(User | undefined)[]> {
+    const cached = ids.map((id) => this.#cache?.get(id));
+    const missing = ids.filter((_, index) => !cached[index]);
+    if (missing.length === 0) return Promise.all(cached.map(async (user) => user));
+    const loading = this.#load(missing);
+    for (const id of missing) this.#keep(id, loading);
+    return Promise.all(ids.map(async (id, index) => cached[index] ?? (await loading).get(id)));
+  }
+
+  /** The next read asks the service. */
+  forget(id: string): void {
+    this.#cache?.delete(id);
+  }
+
+  stop(): void {
+    this.#client.close();
+  }
+
+  /** Kept from the start, so that concurrent reads share the load; what failed or is unknown is not kept. */
+  #keep(id: string, loading: Promise<Map<string, User>>): void {
+    if (!this.#cache) return;
+    const cache = this.#cache;
+    const user: Loading = loading.then((found) => found.get(id));
+    const drop = (): void => {
+      if (cache.peek(id) === user) cache.delete(id);
+    };
+    cache.set(id, user);
+    user.then((found) => found ?? drop(), drop);
+  }
+
+  async #load(ids: readonly string[]): Promise<Map<string, User>> {
+    try {
+      const { results } = await unary(this.#client, UserService.service.GetUsers, { ids: [...ids] }, readDeadlineMs);
+      return new Map(ids.flatMap((id, index) => (results[index]?.user ? [[id, results[index].user]] : [])));
+    } catch (error) {
+      throw fromGrpcError(error, unavailable);
+    }
+  }
+}

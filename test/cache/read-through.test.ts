@@ -1,0 +1,187 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { CacheEvent } from '../../src/cache/cache-events.js';
+import type { CacheStore, EntryKey, Fill } from '../../src/cache/cache-store.js';
+import { MemoryStore } from '../../src/cache/memory-store.js';
+import { noStore } from '../../src/cache/no-store.js';
+import { ReadThrough } from '../../src/cache/read-through.js';
+import { waitFor } from '../support/wait.js';
+
+const avatar: EntryKey = { owner: 'User:1', collection: 'avatars' };
+
+/** An origin with one version per owner, whose answers are held back until the test lets them go. */
+class Origin {
+  version = 1;
+  readonly calls: (readonly EntryKey[])[] = [];
+  failure: Error | undefined;
+  held: (() => void)[] = [];
+  holding = false;
+
+  readonly load = async (keys: readonly EntryKey[]): Promise<(string | Error)[]> => {
+    this.calls.push(keys);
+    const answer = keys.map(({ owner, collection }) => this.failure ?? `${owner} ${collection} version ${this.version}`);
+    if (this.holding) await new Promise<void>((resolve) => void this.held.push(resolve));
+    return answer;
+  };
+
+  release(): void {
+    for (const letGo of this.held.splice(0)) letGo();
+  }
+}
+
+describe('ReadThrough', () => {
+  const origin = new Origin();
+  let events: CacheEvent[] = [];
+
+  function cacheOn(store: CacheStore, { maxWaitMs = 60_000 } = {}): ReadThrough<string> {
+    return new ReadThrough({
+      store,
+      codec: { encode: (value) => `text:${value}`, decode: (payload) => decodeText(payload) },
+      load: origin.load,
+      ttlMs: () => 60_000,
+      maxWaitMs,
+      observe: (event) => void events.push(event),
+    });
+  }
+  const memory = (leaseMs = 60_000): MemoryStore => new MemoryStore({ leaseMs });
+
+  afterEach(() => {
+    origin.release();
+    Object.assign(origin, { version: 1, failure: undefined, held: [], holding: false });
+    origin.calls.length = 0;
+    events = [];
+  });
+
+  it('loads what it has not, in one call, and answers in the order of the keys, duplicates included', async () => {
+    const cache = cacheOn(memory());
+    const images = { owner: 'Product:1', collection: 'images' };
+    expect(await cache.readMany([avatar, images, avatar])).toEqual(['User:1 avatars version 1', 'Product:1 images version 1', 'User:1 avatars version 1']);
+    expect(origin.calls).toEqual([[avatar, images]]);
+    await cache.readMany([images, avatar]);
+    expect(origin.calls).toHaveLength(1);
+  });
+
+  it('loads once for any number of concurrent readers', async () => {
+    origin.holding = true;
+    const cache = cacheOn(memory());
+    const reads = Promise.all(Array.from({ length: 100 }, () => cache.readMany([avatar])));
+    await waitFor(() => origin.held.length === 1, { what: 'the load to be under way' });
+    origin.release();
+    expect(new Set((await reads).flat())).toEqual(new Set(['User:1 avatars version 1']));
+    expect(origin.calls).toHaveLength(1);
+  });
+
+  it('loads once for the readers of two processes', async () => {
+    origin.holding = true;
+    const store = memory();
+    const reads = Promise.all([cacheOn(store).readMany([avatar]), cacheOn(store).readMany([avatar])]);
+    await waitFor(() => origin.held.length === 1, { what: 'the load to be under way' });
+    origin.release();
+    expect(await reads).toEqual([['User:1 avatars version 1'], ['User:1 avatars version 1']]);
+    expect(origin.calls).toHaveLength(1);
+  });
+
+  it('never stores what was loaded before an invalidation', async () => {
+    origin.holding = true;
+    const cache = cacheOn(memory());
+    const early = cache.readMany([avatar]);
+    await waitFor(() => origin.held.length === 1, { what: 'the load to be under way' });
+    origin.version = 2;
+    await cache.invalidate(avatar.owner, avatar.collection);
+    origin.holding = false;
+    origin.release();
+    await early;
+    expect(await cache.readMany([avatar])).toEqual(['User:1 avatars version 2']);
+    expect(events.map(({ type }) => type)).toContain('fill-refused');
+  });
+
+  it('does not share a load that an invalidation has overtaken with a reader who came after the invalidation', async () => {
+    origin.holding = true;
+    const cache = cacheOn(memory());
+    const early = cache.readMany([avatar]);
+    await waitFor(() => origin.held.length === 1, { what: 'the first load to be under way' });
+    origin.version = 2;
+    await cache.invalidate(avatar.owner, avatar.collection);
+    const late = cache.readMany([avatar]);
+    await waitFor(() => origin.held.length === 2, { what: 'a load of its own for the late reader' });
+    origin.release();
+    await early;
+    expect(await late).toEqual(['User:1 avatars version 2']);
+  });
+
+  it('does not share a load with a reader who came after its fill was sent', async () => {
+    // The fill is accepted, but its confirmation is slow; meanwhile an event is applied and another process takes the lease.
+    const store = memory();
+    let confirm: () => void = () => undefined;
+    const slow = withFill(store, async (fills) => {
+      const accepted = await store.fill(fills);
+      await new Promise<void>((resolve) => (confirm = resolve));
+      return accepted;
+    });
+    const cache = cacheOn(slow, { maxWaitMs: 20 });
+    const early = cache.readMany([avatar]);
+    await waitFor(async () => (await store.readOrLease([{ ...avatar, token: 'probe' }]))[0]?.kind === 'hit', { what: 'the fill to be accepted' });
+    origin.version = 2;
+    await cache.invalidate(avatar.owner, avatar.collection);
+    await store.readOrLease([{ ...avatar, token: 'another process' }]);
+    const late = cache.readMany([avatar]);
+    confirm();
+    expect(await late).toEqual(['User:1 avatars version 2']);
+    await early;
+  });
+
+  it('loads for every reader itself while the store is out of reach', async () => {
+    const cache = cacheOn(noStore);
+    await Promise.all([cache.readMany([avatar]), cache.readMany([avatar])]);
+    expect(origin.calls).toHaveLength(2);
+  });
+
+  it('answers an error to all who waited for the load, gives the lease back, and loads again for the next', async () => {
+    origin.holding = true;
+    origin.failure = new Error('down');
+    const cache = cacheOn(memory());
+    const reads = Promise.all([cache.readMany([avatar]), cache.readMany([avatar])]);
+    await waitFor(() => origin.held.length === 1, { what: 'the load to be under way' });
+    origin.release();
+    expect(await reads).toEqual([[origin.failure], [origin.failure]]);
+    origin.failure = undefined;
+    origin.holding = false;
+    expect(await cache.readMany([avatar])).toEqual(['User:1 avatars version 1']);
+  });
+
+  it('takes over from a holder that died, and does not wait for ever for one that lives', async () => {
+    const store = memory(100);
+    await store.readOrLease([{ ...avatar, token: 'dead process' }]);
+    expect(await cacheOn(store).readMany([avatar])).toEqual(['User:1 avatars version 1']);
+    const immortal = memory(60_000_000);
+    await immortal.readOrLease([{ ...avatar, token: 'hanging process' }]);
+    expect(await cacheOn(immortal, { maxWaitMs: 30 }).readMany([avatar])).toEqual(['User:1 avatars version 1']);
+    expect(events).toContainEqual({ type: 'miss', key: avatar, reason: 'bypass' });
+  });
+
+  it('treats an entry that cannot be decoded as a miss, and replaces it', async () => {
+    const store = memory();
+    await store.readOrLease([{ ...avatar, token: 'foreign' }]);
+    await store.fill([{ ...avatar, token: 'foreign', payload: 'garbage', ttlMs: 60_000 }]);
+    const cache = cacheOn(store);
+    expect(await cache.readMany([avatar])).toEqual(['User:1 avatars version 1']);
+    await cache.readMany([avatar]);
+    await cache.readMany([avatar]);
+    expect(origin.calls).toHaveLength(2);
+    expect(events.at(-1)).toEqual({ type: 'hit', key: avatar });
+  });
+});
+
+function decodeText(payload: string): string {
+  if (!payload.startsWith('text:')) throw new Error('not ours');
+  return payload.slice('text:'.length);
+}
+
+function withFill(store: CacheStore, fill: (fills: readonly Fill[]) => Promise<boolean[]>): CacheStore {
+  return {
+    state: store.state,
+    readOrLease: (requests) => store.readOrLease(requests),
+    fill,
+    release: (requests) => store.release(requests),
+    invalidate: (owner, collection) => store.invalidate(owner, collection),
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * A media service and a user service that the test owns: they count their calls, answer from a map, and fail or dawdle on demand.
+ * They speak real gRPC, from the same proto files.
+ */
+import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+import { MediaService, UserService } from '../../src/contract/services.js';
+import type { Media } from '../../src/contract/generated/media/v1/Media.js';
+import type { MediaServiceHandlers } from '../../src/contract/generated/media/v1/MediaService.js';
+import type { ModelFiles } from '../../src/contract/generated/media/v1/ModelFiles.js';
+import type { UserServiceHandlers } from '../../src/contract/generated/user/v1/UserService.js';
+import { pause } from '../../src/runtime/backoff.js';
+
+export interface FakeOrigin {
+  readonly address: string;
+  /** Names of the methods that were called, in order. */
+  readonly calls: string[];
+  /** The most calls that were under way at once. */
+  readonly maxInFlight: number;
+  /** Milliseconds that each call takes from now on. */
+  delayMs: number;
+  /** Each call fails with this status from now on. */
+  failure: status | undefined;
+  /** False: only the single calls are there, as in an older service. */
+  batch: boolean;
+  /** Replaces the media of an owner's collection. */
+  put(media: readonly Partial<Media>[]): void;
+  clear(): void;
+  stop(): Promise<void>;
+}
+
+let nextId = 1;
+
+/** A media row with all fields, those of `fields` as given. */
+export function aMedia(fields: Partial<Media> = {}): Media {
+  const id = String(nextId++);
+  return {
+    id,
+    model_type: 'User',
+    model_id: '1',
+    uuid: `00000000-0000-4000-8000-${id.padStart(12, '0')}`,
+    collection_name: 'avatars',
+    name: `file ${id}`,
+    file_name: `file-${id}.png`,
+    mime_type: 'image/png',
+    disk: 'local',
+    conversions_disk: 'local',
+    size: 100,
+    manipulations: '{}',
+    custom_properties: '{}',
+    generated_conversions: '{}',
+    responsive_images: '{}',
+    order_column: 1,
+    width: 10,
+    height: 10,
+    created_at: '2026-01-01T00:00:00.000Z',
+    updated_at: '2026-01-01T00:00:00.000Z',
+    sha256: 'a'.repeat(64),
+    ...fields,
+  };
+}
+
+function isStatus(result: unknown): result is status {
+  return typeof result === 'number';
+}
+
+/** `port` 0 takes a free one; give the earlier port to bring a stopped origin back. */
+export async function startFakeOrigin({ port = 0 }: { port?: number } = {}): Promise<FakeOrigin> {
+  const rows: Media[] = [];
+  const calls: string[] = [];
+  let inFlight = 0;
+  let maxInFlight = 0;
+
+  const answerLater = async <Response>(result: Response | status, callback: sendUnaryData<Response>): Promise<void> => {
+    inFlight += 1;
+    maxInFlight = Math.max(maxInFlight, inFlight);
+    if (origin.delayMs > 0) await pause(origin.delayMs);
+    inFlight -= 1;
+    if (isStatus(result)) callback({ code: result, details: 'as told' });
+    else callback(null, result);
+  };
+  const serve =
+    <Request, Response>(name: string, answer: (request: Request) => Response | status) =>
+    (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
+      calls.push(name);
+      // Answered from the state at the begin of the call: an answer can be old by the time it arrives.
+      void answerLater(origin.failure ?? answer(call.request), callback);
+    };
+  const filesOf = (query: { model_type: string; model_id: string; collection_name: string; limit: number }): ModelFiles => {
+    const found = rows.filter(
+      (row) =>
+        row.model_type === query.model_type &&
+        row.model_id === query.model_id &&
+        (query.collection_name === '' || row.collection_name === query.collection_name),
+    );
+    return { media: query.limit > 0 ? found.slice(0, query.limit) : found, total: found.length };
+  };
+
+  const media: MediaServiceHandlers = {
+    GetFilesByModels: serve('GetFilesByModels', ({ queries }) => (origin.batch ? { results: queries.map(filesOf) } : status.UNIMPLEMENTED)),
+    GetFilesByModel: serve('GetFilesByModel', filesOf),
+    GetFileByID: serve('GetFileByID', ({ id }) => rows.find((row) => row.id === id) ?? status.NOT_FOUND),
+    GetFileByUUID: serve('GetFileByUUID', ({ uuid }) => rows.find((row) => row.uuid === uuid) ?? status.NOT_FOUND),
+    GetFileURLs: serve('GetFileURLs', ({ ids }) => ({ results: ids.map((id) => ({ url: `http://files.invalid/${id}`, expires_at: '2026-01-01T00:15:00.000Z' })) })),
+    DeleteFile: serve('DeleteFile', ({ id }) => {
+      const index = rows.findIndex((row) => row.id === id);
+      const [row] = index < 0 ? [] : rows.splice(index, 1);
+      return { deleted: row !== undefined, media: row ?? null };
+    }),
+    UploadFile: (call, callback) => {
+      calls.push('UploadFile');
+      call.resume();
+      call.on('end', () => callback({ code: status.UNIMPLEMENTED, details: 'the fake origin keeps no files' }));
+    },
+  };
+  const users: UserServiceHandlers = {
+    GetUsers: serve('GetUsers', ({ ids }) => ({ results: ids.map((id) => ({ user: { id, name: `User ${id}`, email: `user-${id}@example.org` } })) })),
+  };
+
+  const server = new Server();
+  server.addService(MediaService.service, media);
+  server.addService(UserService.service, users);
+  const bound = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, at) => (error ? reject(error) : resolve(at)));
+  });
+
+  const origin: FakeOrigin = {
+    address: `127.0.0.1:${bound}`,
+    calls,
+    get maxInFlight() {
+      return maxInFlight;
+    },
+    delayMs: 0,
+    failure: undefined,
+    batch: true,
+    put: (media_) => {
+      const [first] = media_.map(aMedia);
+      const kept = rows.filter((row) => row.model_id !== first?.model_id || row.model_type !== first.model_type || row.collection_name !== first.collection_name);
+      rows.splice(0, rows.length, ...kept, ...media_.map(aMedia));
+    },
+    clear: () => rows.splice(0),
+    stop: () =>
+      new Promise((resolve) => {
+        server.forceShutdown();
+        resolve();
+      }),
+  };
+  return origin;
+}
