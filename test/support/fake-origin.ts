@@ -67,13 +67,14 @@ function isStatus(result: unknown): result is status {
 export async function startFakeOrigin({ port = 0 }: { port?: number } = {}): Promise<FakeOrigin> {
   const rows: Media[] = [];
   const calls: string[] = [];
+  const stopping = new AbortController();
   let inFlight = 0;
   let maxInFlight = 0;
 
   const answerLater = async <Response>(result: Response | status, callback: sendUnaryData<Response>): Promise<void> => {
     inFlight += 1;
     maxInFlight = Math.max(maxInFlight, inFlight);
-    if (origin.delayMs > 0) await pause(origin.delayMs);
+    if (origin.delayMs > 0) await pause(origin.delayMs, stopping.signal);
     inFlight -= 1;
     if (isStatus(result)) callback({ code: result, details: 'as told' });
     else callback(null, result);
@@ -140,6 +141,7 @@ export async function startFakeOrigin({ port = 0 }: { port?: number } = {}): Pro
     clear: () => rows.splice(0),
     stop: () =>
       new Promise((resolve) => {
+        stopping.abort();
         server.forceShutdown();
         resolve();
       }),

@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createLocalBlobStore } from '../../src/media/local-blob-store.js';
+import { createS3BlobStore } from '../../src/media/s3-blob-store.js';
+import { describeBlobStore } from '../conformance/blob-store.js';
+import { startS3Fake } from '../support/s3-fake.js';
+import { tempDir, type TempDir } from '../support/wait.js';
+
+describeBlobStore('a directory', async () => {
+  const dir = await tempDir('blobs');
+  const store = await createLocalBlobStore(dir.path);
+  return { store, temporaries: async () => (await readdir(join(dir.path, 'tmp'))).length, close: () => dir.remove() };
+});
+
+describeBlobStore('S3', async () => {
+  const fake = await startS3Fake();
+  const store = createS3BlobStore({
+    bucket: fake.bucket,
+    prefix: 'some/prefix',
+    region: 'us-east-1',
+    endpoint: fake.endpoint,
+    credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
+  });
+  return {
+    store,
+    temporaries: () => Promise.resolve(fake.keys().filter((key) => key.startsWith('some/prefix/tmp/')).length + fake.openUploads()),
+    close: async () => {
+      await store.stop();
+      await fake.stop();
+    },
+  };
+});
+
+describe('a blob store in a directory', () => {
+  let dir: TempDir;
+  beforeEach(async () => {
+    dir = await tempDir('blobs');
+  });
+  afterEach(() => dir.remove());
+
+  it('removes at its start what is left of uploads that ended an hour ago, and nothing newer', async () => {
+    await createLocalBlobStore(dir.path);
+    const [old, recent] = ['old', 'recent'].map((name) => join(dir.path, 'tmp', name));
+    await writeFile(String(old), 'x');
+    await writeFile(String(recent), 'x');
+    const twoHoursAgo = Date.now() / 1000 - 7_200;
+    await utimes(String(old), twoHoursAgo, twoHoursAgo);
+    await createLocalBlobStore(dir.path);
+    expect(await readdir(join(dir.path, 'tmp'))).toEqual(['recent']);
+  });
+
+  it('keeps the bytes from other users of the machine', async () => {
+    const store = await createLocalBlobStore(dir.path);
+    const staged = await store.stage((async function* () {
+      yield Buffer.from('private');
+    })());
+    await staged.commit();
+    const path = join(dir.path, staged.sha256.slice(0, 2), staged.sha256.slice(2, 4), staged.sha256);
+    expect((await stat(path)).mode & 0o077).toBe(0);
+  });
+});
