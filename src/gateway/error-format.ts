@@ -2,8 +2,7 @@
  * The one boundary between what went wrong and what a client reads: a code of the closed list and a sentence.
  * Invariant: an error that is not an AppError or a mistake that GraphQL itself found is answered as INTERNAL_SERVER_ERROR with the request's id.
  */
-import type { GraphQLFormattedError } from 'graphql';
-import { unwrapResolverError } from '@apollo/server/errors';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { AppError, type ErrorCode } from '../contract/errors.js';
 
 /** Apollo's codes of clients' mistakes, as ours. Those of persisted queries are part of their protocol and stay. */
@@ -19,7 +18,7 @@ const codeOfApollo: Readonly<Record<string, ErrorCode | 'PERSISTED_QUERY_NOT_FOU
 
 /** The AppError behind an error that Apollo formats, if there is one. */
 function appErrorOf(error: unknown): AppError | undefined {
-  const original = unwrapResolverError(error);
+  const original = error instanceof GraphQLError ? error.originalError : error;
   return original instanceof AppError ? original : undefined;
 }
 

@@ -3,6 +3,7 @@ import { startProcess } from './processes.js';
 import { waitFor } from './wait.js';
 
 const node = (script: string) => ({ command: process.execPath, args: ['-e', script] });
+const staying = (script: string) => node(`${script}; setInterval(() => {}, 1_000)`);
 
 function isAlive(pid: number): boolean {
   try {
@@ -14,7 +15,7 @@ function isAlive(pid: number): boolean {
 
 describe('startProcess', () => {
   it('resolves when the awaited line is there, and keeps what was written', async () => {
-    const running = await startProcess({ ...node(`console.log('one'); console.error('ready'); setInterval(() => {}, 1e3)`), readyWhen: /ready/ });
+    const running = await startProcess({ ...staying(`console.log('one'); console.error('ready')`), readyWhen: /ready/ });
     expect(await running.waitForLine(/one/)).toBe('one');
     expect(running.logs().split('\n').toSorted()).toEqual(['one', 'ready']);
     expect(running.peakRssBytes()).toBeGreaterThanOrEqual(running.rssBytes());
@@ -36,13 +37,13 @@ describe('startProcess', () => {
   });
 
   it('fails when there is no such program', async () => {
-    await expect(startProcess({ command: '/nowhere/program', readyWhen: /x/ })).rejects.toThrow('/nowhere/program');
+    await expect(startProcess({ command: '/nowhere/program', readyWhen: /ready/ })).rejects.toThrow('/nowhere/program');
   });
 
   it('ends a program that ignores SIGTERM, and one that is frozen', async () => {
-    const stubborn = await startProcess({ ...node(`process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1e3)`), readyWhen: /up/ });
+    const stubborn = await startProcess({ ...staying(`process.on('SIGTERM', () => {}); console.log('up')`), readyWhen: /up/ });
     expect(await stubborn.stop(100)).toEqual({ code: null, signal: 'SIGKILL' });
-    const frozen = await startProcess({ ...node(`console.log('up'); setInterval(() => {}, 1e3)`), readyWhen: /up/ });
+    const frozen = await startProcess({ ...staying(`console.log('up')`), readyWhen: /up/ });
     frozen.signal('SIGSTOP');
     expect(await frozen.stop()).toEqual({ code: null, signal: 'SIGTERM' });
   });

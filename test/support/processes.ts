@@ -34,7 +34,7 @@ export interface Exit {
 
 export interface RunningProcess {
   readonly pid: number;
-  /** Resolves once the process has ended and its output is read. Never rejects. */
+  /** Resolves once the process has ended and its output is read. Never rejects; waiting for it keeps no event loop alive. */
   readonly exited: Promise<Exit>;
   /** The last lines of stdout and stderr, in order of arrival. */
   logs(): string;

@@ -16,9 +16,9 @@ export function managementAdmin(url: string): BrokerAdmin {
   const call = async (method: string, path: readonly string[], body?: object): Promise<Response> => {
     const address = `${origin}/api/${path.map(encodeURIComponent).join('/')}`;
     const headers = { authorization, 'content-type': 'application/json' };
-    const signal = AbortSignal.timeout(15_000);
-    const answer = await fetch(address, { method, headers, signal, ...(body && { body: JSON.stringify(body) }) }).catch((error: unknown) => {
-      throw new Error(`the management API of TEST_RABBITMQ_URL does not answer at ${origin}; set TEST_RABBITMQ_MANAGEMENT_URL`, { cause: error });
+    const request = { method, headers, signal: AbortSignal.timeout(15_000), ...(body && { body: JSON.stringify(body) }) };
+    const answer = await fetch(address, request).catch((cause: unknown) => {
+      throw new Error(`no management API answers at ${origin}: set TEST_RABBITMQ_MANAGEMENT_URL for TEST_RABBITMQ_URL`, { cause });
     });
     if (!answer.ok && answer.status !== 404) throw new Error(`${method} ${address}: ${answer.status} ${await answer.text()}`);
     return answer;

@@ -1,6 +1,7 @@
 /**
- * The servers that all test files of one run share: those that the environment names, and own ones for the rest.
- * Invariant: when this resolves, every server answers or is known to be installed; nothing is skipped.
+ * The servers that all test files of one run share: those that `TEST_REDIS_URL`, `TEST_RABBITMQ_URL` and
+ * `TEST_POSTGRES_URL` name, and own ones for the rest. A broker elsewhere needs the management plugin, on port 15672 or
+ * where `TEST_RABBITMQ_MANAGEMENT_URL` says. Invariant: when this resolves, every server listens; nothing is skipped.
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';
