@@ -13,7 +13,7 @@ import { startHttpServer } from './http-server.js';
 import { MediaClient } from './media-client.js';
 import { describeEntry, MediaReader } from './media-reader.js';
 import { createMetrics } from './metrics.js';
-import { allowEverything } from './policy.js';
+import { allowEverything, type Policy } from './policy.js';
 import type { Services } from './request-context.js';
 import { UserClient } from './user-client.js';
 
@@ -24,6 +24,8 @@ export interface GatewayOptions {
   store: CacheStore | undefined;
   /** Undefined: entries end by their TTL only. */
   bus: MessageBus | undefined;
+  /** Default: everyone may do everything, until there is a sign-in. */
+  policy?: Policy;
   /** Routes of other programs that share the port. */
   extraRoutes?: FastifyPluginAsync;
 }
@@ -41,7 +43,7 @@ export function createGateway(options: GatewayOptions): Promise<Gateway> {
   return startWith(options.log, (lifecycle) => build(options, lifecycle));
 }
 
-async function build({ settings, log, store, bus, extraRoutes }: GatewayOptions, lifecycle: Lifecycle): Promise<Gateway> {
+async function build({ settings, log, store, bus, policy = allowEverything, extraRoutes }: GatewayOptions, lifecycle: Lifecycle): Promise<Gateway> {
   const media = await MediaClient.connect(settings);
   lifecycle.own('media client', () => media.stop());
   const users = await UserClient.connect(settings);
@@ -58,7 +60,7 @@ async function build({ settings, log, store, bus, extraRoutes }: GatewayOptions,
   if (bus && store) await subscribeToMediaEvents({ bus, reader: mediaReader, settings, log, applied: () => metrics.invalidation('event') });
   if (bus) await subscribeToUserEvents(bus, users);
 
-  const services: Services = { media, mediaReader, users, policy: allowEverything, maxUploadBytes: settings.UPLOAD_MAX_BYTES, log };
+  const services: Services = { media, mediaReader, users, policy, maxUploadBytes: settings.UPLOAD_MAX_BYTES, log };
   const parts = (): Parts => ({
     cache: store?.state ?? 'off',
     broker: bus?.state ?? 'off',

@@ -6,7 +6,7 @@ import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
 import { fastify, type FastifyError, type FastifyInstance, type FastifyPluginAsync, type FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
-import { AppError } from '../contract/errors.js';
+import { AppError, type ErrorCode } from '../contract/errors.js';
 import type { Logger } from '../runtime/logger.js';
 import { errorBody, formatError, isInternal } from './error-format.js';
 import { serveHealth, type Parts } from './health.js';
@@ -57,7 +57,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     return reply.code(status).send(body);
   });
   app.setNotFoundHandler((request, reply) => reply.code(404).send(errorBody('NOT_FOUND', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`)));
-  app.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id));
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    // A connection that is kept alive behind its last answer would hold up the stop.
+    if (stopping) reply.header('connection', 'close');
+  });
   app.addHook('onResponse', async (_request, reply) => metrics.request(reply.statusCode, reply.elapsedTime / 1_000));
   serveHealth(app, { registry: metrics.registry, ready: () => !stopping, parts });
   await app.register(graphqlRoutes(apollo, services));
@@ -118,11 +122,16 @@ function graphqlRoutes(apollo: ApolloServer<RequestContext>, services: Services)
 }
 
 function describeFailure(error: FastifyError, request: FastifyRequest, log: Logger): { status: number; body: ReturnType<typeof errorBody> } {
-  if (error instanceof AppError) return { status: error.code === 'FORBIDDEN' ? 403 : 400, body: errorBody(error.code, error.message) };
+  if (error instanceof AppError) return { status: statusOf(error.code), body: errorBody(error.code, error.message) };
   const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
   if (status < 500) return { status, body: errorBody('BAD_USER_INPUT', error.message) };
   log.error({ err: error, requestId: request.id }, 'a request failed');
   return { status, body: errorBody('INTERNAL_SERVER_ERROR', 'Internal error.', request.id) };
+}
+
+function statusOf(code: ErrorCode): number {
+  if (code === 'UNAUTHENTICATED') return 401;
+  return code === 'FORBIDDEN' ? 403 : 400;
 }
 
 /** A caller's own id is kept when it is harmless, so that a trace can be followed through. */

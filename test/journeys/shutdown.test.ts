@@ -1,13 +1,18 @@
 /** SIGTERM to the node process: what is in flight finishes, nothing is lost, exit 0 in time; also twice, and in the middle of a start. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { readdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { startFakeOrigin, type FakeOrigin } from '../support/fake-origin.js';
-import { query, upload } from '../support/graphql.js';
+import { query } from '../support/graphql.js';
 import { startProcess } from '../support/processes.js';
 import { startEverything, startGateway, startMediaService, type Program } from '../support/programs.js';
+import { fileOf, startUpload } from '../support/streaming-upload.js';
 import { freePort, tempDir, waitFor, type TempDir } from '../support/wait.js';
 
 /** Of a stop, in milliseconds: what a container engine grants before it kills. */
+const size = 8_000_000;
+
 const exitInTime = { timeoutMs: 10_000, what: 'the exit' };
 
 describe('SIGTERM', () => {
@@ -42,17 +47,23 @@ describe('SIGTERM', () => {
   it('lets an upload in flight finish, whose file and event are there after the restart; a second signal changes nothing', async () => {
     program = await startEverything({ DATA_DIR: data.path });
     const { url } = program;
-    const bytes = new Blob([Buffer.alloc(60_000_000, 'a')]);
-    const uploading = upload(url, bytes, 'film.bin', { modelType: 'Film', modelId: '1', collectionName: 'reels' });
-    await waitFor(async () => JSON.stringify(await (await fetch(`${url}/metrics`)).text()).includes('media_origin_calls_in_flight'), { what: 'a moment' });
-    program.process.signal('SIGTERM');
-    program.process.signal('SIGTERM');
-    program.process.signal('SIGINT');
-    expect(await uploading).toMatchObject({ data: { uploadFile: { success: true } } });
+    let sendTheRest: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (sendTheRest = resolve));
+    const chunks = async function* (): AsyncGenerator<Buffer> {
+      yield* fileOf('first half', size / 2);
+      await held;
+      yield* fileOf('second half', size / 2);
+    };
+    const { answer } = startUpload(url, { modelType: 'Film', modelId: '1', collectionName: 'reels' }, chunks());
+    await waitFor(async () => (await bytesBelow(data.path)) >= size / 2, { what: 'half of the file to be on its way' });
+    for (const signal of ['SIGTERM', 'SIGTERM', 'SIGINT'] as const) program.process.signal(signal);
+    await program.process.waitForLine(/stopping/);
+    sendTheRest();
+    expect(await answer).toMatchObject({ data: { uploadFile: { success: true } } });
     expect(await exitOf(program)).toEqual({ code: 0, signal: null });
 
     program = await startEverything({ DATA_DIR: data.path });
-    expect((await query(program.url, '{ modelMedia(modelType: "Film", modelId: "1") { size } }')).data).toEqual({ modelMedia: [{ size: 60_000_000 }] });
+    expect((await query(program.url, '{ modelMedia(modelType: "Film", modelId: "1") { size } }')).data).toEqual({ modelMedia: [{ size }] });
   });
 
   it('ends programs whose Redis and broker never came', async () => {
@@ -84,3 +95,9 @@ describe('SIGTERM', () => {
     await new Promise((resolve) => void taken.close(resolve));
   });
 });
+
+async function bytesBelow(directory: string): Promise<number> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const sizes = entries.filter((entry) => entry.isFile()).map((entry) => stat(join(entry.parentPath, entry.name)).then(({ size: bytes }) => bytes));
+  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
+}

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { onePixelPng, query, upload, uploadMutation, type UploadFields } from '../support/graphql.js';
 import { startGateway, startMediaService, startUserService, type Program } from '../support/programs.js';
-import { findProgram } from '../support/servers/binaries.js';
+import { findOrInstall } from '../support/servers/binaries.js';
 import { sharedRabbitMQ, sharedRedis, type SharedRabbitMQ } from '../support/servers/shared.js';
 import { tempDir, waitFor, type TempDir } from '../support/wait.js';
 
@@ -36,9 +36,9 @@ describe('the write path', () => {
     const users = await startUserService();
     const services = { MEDIA_SERVICE_ADDR: media.grpcAddress, USER_SERVICE_ADDR: users.grpcAddress };
     const env = { ...services, RABBITMQ_ADDR: broker.url, REDIS_ADDR: url, CACHE_KEY_PREFIX: keyPrefix };
-    const gateways = await Promise.all([startGateway(env), startGateway(env)]);
-    [here, there] = gateways.map((gateway) => gateway.url) as [string, string];
-    programs = [...gateways, users, media];
+    const [first, second] = await Promise.all([startGateway(env), startGateway(env)]);
+    [here, there] = [first.url, second.url];
+    programs = [first, second, users, media];
   });
   afterAll(async () => {
     for (const program of programs) await program.stop();
@@ -100,7 +100,7 @@ describe('the write path', () => {
     await writeFile(file, Buffer.from(await onePixelPng().arrayBuffer()));
     const operations = { query: uploadMutation, variables: { input: { ...avatarFor('curl', 'curl.png'), file: null } } };
     const form = [`operations=${JSON.stringify(operations)}`, 'map={"0": ["variables.input.file"]}', `0=@${file}`];
-    const { stdout } = await promisify(execFile)(findProgram('curl', ['PATH']), [
+    const { stdout } = await promisify(execFile)(join(await findOrInstall('curl'), 'curl'), [
       '-sS',
       `${here}/graphql`,
       '-H',

@@ -3,6 +3,7 @@
  * They speak real gRPC, from the same proto files.
  */
 import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+import { setMaxListeners } from 'node:events';
 import { MediaService, UserService } from '../../src/contract/services.js';
 import type { Media } from '../../src/contract/generated/media/v1/Media.js';
 import type { MediaServiceHandlers } from '../../src/contract/generated/media/v1/MediaService.js';
@@ -68,6 +69,7 @@ export async function startFakeOrigin({ port = 0 }: { port?: number } = {}): Pro
   const rows: Media[] = [];
   const calls: string[] = [];
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal);
   let inFlight = 0;
   let maxInFlight = 0;
 

@@ -24,13 +24,13 @@ const readyLine = z.object({
 });
 
 async function start(script: string, ready: RegExp, env: Env): Promise<Program> {
-  const process_ = await startProcess({ command: process.execPath, args: [`${root}dist/${script}`], env, readyWhen: ready });
-  const { graphql, http, grpc } = readyLine.parse(JSON.parse(await process_.waitForLine(ready)));
+  const running = await startProcess({ command: process.execPath, args: [`${root}dist/${script}`], env, readyWhen: ready });
+  const { graphql, http, grpc } = readyLine.parse(JSON.parse(await running.waitForLine(ready)));
   return {
     url: graphql.replace(/\/graphql$/, '') || http,
     grpcAddress: grpc ? `${grpc.host}:${grpc.port}` : '',
-    process: process_,
-    stop: async () => void (await process_.stop()),
+    process: running,
+    stop: async () => void (await running.stop()),
   };
 }
 

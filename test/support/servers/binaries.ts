@@ -1,5 +1,5 @@
 /**
- * Where the programs of a real server are on this machine, and their installation when there are none.
+ * Where the programs of a real server, and curl, are on this machine, and their installation when there are none.
  * Invariant: a test never goes on without its server; whoever lacks one learns what to install.
  */
 import { execFile } from 'node:child_process';
@@ -7,7 +7,7 @@ import { accessSync, constants, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-export type ServerName = 'redis' | 'rabbitmq' | 'postgres';
+export type PackageName = 'redis' | 'rabbitmq' | 'postgres' | 'curl';
 
 interface Recipe {
   /** All of these must be in the directory. */
@@ -17,11 +17,11 @@ interface Recipe {
   /** The Debian package, and the services it would leave enabled. */
   packageName: string;
   services: readonly string[];
-  /** The setting that names a running server instead. */
-  setting: string;
+  /** The setting that names a running server instead, for a server. */
+  setting?: string;
 }
 
-const RECIPES: Record<ServerName, Recipe> = {
+const RECIPES: Record<PackageName, Recipe> = {
   redis: {
     programs: ['redis-server'],
     places: ['PATH', '/opt/homebrew/bin', '/usr/local/opt/redis/bin'],
@@ -44,6 +44,7 @@ const RECIPES: Record<ServerName, Recipe> = {
     services: ['postgresql'],
     setting: 'TEST_POSTGRES_URL',
   },
+  curl: { programs: ['curl'], places: ['PATH'], packageName: 'curl', services: [] },
 };
 
 /**
@@ -52,12 +53,12 @@ const RECIPES: Record<ServerName, Recipe> = {
  *
  * @throws Error saying what to install or which setting names a running server.
  */
-export async function findOrInstall(name: ServerName): Promise<string> {
+export async function findOrInstall(name: PackageName): Promise<string> {
   const recipe = RECIPES[name];
   const found = find(recipe);
   if (found !== undefined) return found;
   const { packageName, programs, setting } = recipe;
-  const wanted = `${programs.join(' and ')} not found: install the package ${packageName}, or set ${setting} to a running server`;
+  const wanted = `${programs.join(' and ')} not found: install the package ${packageName}${setting ? `, or set ${setting} to a running server` : ''}`;
   if (process.getuid?.() !== 0) throw new Error(`${wanted} (as root the tests install it by themselves)`);
   if (!isExecutable('/usr/bin/apt-get')) throw new Error(wanted);
   process.stderr.write(`installing ${packageName} for the tests, once on this machine\n`);

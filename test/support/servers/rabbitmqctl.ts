@@ -27,11 +27,11 @@ export interface QueueCounts {
   unacked: number;
 }
 
-/** What the tests ask of a broker beside AMQP. Every method may be repeated. */
+/** What the tests ask of a broker beside AMQP. */
 export interface BrokerAdmin {
-  /** Makes a vhost in which `user` may do everything. */
+  /** Makes a vhost in which `user` may do everything. Idempotent. */
   addVhost(vhost: string, user: string): Promise<void>;
-  /** Deletes a vhost with its queues and closes its connections; one that is missing is an error. */
+  /** Deletes a vhost with its queues and closes its connections. Once: repeating it may fail. */
   deleteVhost(vhost: string): Promise<void>;
   /** What is in a queue; undefined when there is none of that name. */
   queue(vhost: string, queue: string): Promise<QueueCounts | undefined>;
