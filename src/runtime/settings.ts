@@ -32,9 +32,9 @@ export const settingsTable = {
   PORT: setting(gateway, integer(0, 65_535), '8080', 'port of the gateway; 0 takes a free one'),
   LOG_LEVEL: setting(everywhere, oneOf(logLevels), 'info', 'least severe level that is logged'),
   DATA_DIR: setting(media, z.string(), './data', 'directory of everything that the embedded mode stores'),
-  REDIS_ADDR: optionalSetting(gateway, redisAddress, 'cache', '`host:port` or `redis(s)://` URL; unset: no cache (`npm start`: a cache in the process)', ['REDIS_URI', 'REDIS_URL']),
+  REDIS_ADDR: optionalSetting(gateway, redisAddress, 'unset', '`host:port` or `redis(s)://` URL; unset: no cache (`npm start`: a cache in the process)', ['REDIS_URI', 'REDIS_URL']),
   REDIS_COMMAND_TIMEOUT_MS: setting(gateway, integer(1, 60_000), '100', 'how long a read waits for Redis before it asks the media service'),
-  RABBITMQ_ADDR: optionalSetting(messaging, urlOf('amqp:', 'amqps:'), 'broker', '`amqp(s)://` URL; unset: entries end by their TTL only (`npm start`: a bus in the process)'),
+  RABBITMQ_ADDR: optionalSetting(messaging, urlOf('amqp:', 'amqps:'), 'unset', '`amqp(s)://` URL; unset: entries end by their TTL only (`npm start`: a bus in the process)'),
   MEDIA_EVENTS_EXCHANGE: setting(messaging, z.string().max(255), 'media.events', 'durable topic exchange of the events'),
   EVENTS_QUEUE_PREFIX: setting(gateway, z.string().max(200), 'api-gateway', 'begin of the names of the gateway\'s queues'),
   MEDIA_SERVICE_ADDR: setting(gateway, hostPort, 'localhost:50056', 'gRPC target: the media service'),
@@ -46,7 +46,7 @@ export const settingsTable = {
   MEDIA_URL_KEYS: optionalSetting(media, signingKeys, 'made', '`kid:secret,…`; the first signs URLs, all verify; unset: made once and kept in `DATA_DIR`'),
   MEDIA_DATABASE_URL: optionalSetting(media, urlOf('file:', 'postgres:', 'postgresql:'), 'in `DATA_DIR`', '`file:…` or `postgres://…`: the media rows'),
   MEDIA_STORAGE_URL: optionalSetting(media, storageUrl, 'in `DATA_DIR`', '`file:…` or `s3://bucket/prefix`: the bytes'),
-  S3_ENDPOINT: optionalSetting(media, httpUrl, 'AWS', 'endpoint of an S3-compatible store'),
+  S3_ENDPOINT: optionalSetting(media, httpUrl, 'unset', 'endpoint of an S3-compatible store; unset: AWS itself'),
   AWS_REGION: setting(media, z.string(), 'us-east-1', 'region of the bucket'),
   AWS_ACCESS_KEY_ID: optionalSetting(media, z.string(), 'unset', 'key of the bucket; with its secret'),
   AWS_SECRET_ACCESS_KEY: optionalSetting(media, z.string(), 'unset', 'secret of the key'),
@@ -57,9 +57,9 @@ export const settingsTable = {
   CACHE_KEY_PREFIX: setting(gateway, z.string().regex(/^[^{}\s]{1,64}$/, 'must have 1 to 64 characters, without braces and spaces'), 'mg', 'begin of the Redis keys'),
   ORIGIN_MAX_CONCURRENCY: setting(gateway, integer(1, 100_000), '64', 'calls to the media service in flight, per gateway'),
   USER_CACHE_TTL_SECONDS: setting(gateway, integer(0, 86_400), '5', 'how long a user is kept in the process; 0: not at all'),
-  GRPC_TLS_CA: optionalSetting(everywhere, readablePath, 'no TLS', 'PEM file: clients use TLS and trust it, servers ask for a client certificate of it'),
-  GRPC_TLS_CERT: optionalSetting(everywhere, readablePath, 'no TLS', 'PEM file: certificate that this process shows over gRPC; with `GRPC_TLS_KEY`'),
-  GRPC_TLS_KEY: optionalSetting(everywhere, readablePath, 'no TLS', 'PEM file: its key'),
+  GRPC_TLS_CA: optionalSetting(everywhere, readablePath, 'unset', 'PEM file: clients use TLS and trust it, servers ask for a client certificate of it'),
+  GRPC_TLS_CERT: optionalSetting(everywhere, readablePath, 'unset', 'PEM file: certificate that this process shows over gRPC; with `GRPC_TLS_KEY`'),
+  GRPC_TLS_KEY: optionalSetting(everywhere, readablePath, 'unset', 'PEM file: its key'),
 };
 
 type Table = typeof settingsTable;
