@@ -80,8 +80,10 @@ export class MediaClient {
       const { results } = await this.#call(() => unary(this.#client, methods.GetFilesByModels, request, readDeadlineMs));
       return results;
     } catch (error) {
-      if (!(error instanceof AppError && hasGrpcStatus(error.cause, status.UNIMPLEMENTED))) throw error;
-      this.#singleCallsUntil = Date.now() + singleCallsMs;
+      if (!(error instanceof AppError)) throw error;
+      if (hasGrpcStatus(error.cause, status.UNIMPLEMENTED)) this.#singleCallsUntil = Date.now() + singleCallsMs;
+      // Too much for one answer: the long lists of some must not cost the others theirs.
+      else if (error.code !== 'RESULT_TOO_LARGE' || queries.length === 1) throw error;
       return this.#filesOneByOne(queries);
     }
   }

@@ -7,7 +7,8 @@ import { startFakeOrigin, type FakeOrigin } from '../support/fake-origin.js';
 import { query } from '../support/graphql.js';
 import { startProcess } from '../support/processes.js';
 import { startEverything, startGateway, startMediaService, type Program } from '../support/programs.js';
-import { fileOf, startUpload } from '../support/streaming-upload.js';
+import { heldFile, startUpload } from '../support/streaming-upload.js';
+import { sharedRabbitMQ, sharedRedis, type SharedRabbitMQ } from '../support/servers/shared.js';
 import { freePort, tempDir, waitFor, type TempDir } from '../support/wait.js';
 
 /** Of a stop, in milliseconds: what a container engine grants before it kills. */
@@ -47,23 +48,62 @@ describe('SIGTERM', () => {
   it('lets an upload in flight finish, whose file and event are there after the restart; a second signal changes nothing', async () => {
     program = await startEverything({ DATA_DIR: data.path });
     const { url } = program;
-    let sendTheRest: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => (sendTheRest = resolve));
-    const chunks = async function* (): AsyncGenerator<Buffer> {
-      yield* fileOf('first half', size / 2);
-      await held;
-      yield* fileOf('second half', size / 2);
-    };
-    const { answer } = startUpload(url, { modelType: 'Film', modelId: '1', collectionName: 'reels' }, chunks());
+    const file = heldFile(size);
+    const { answer } = startUpload(url, { modelType: 'Film', modelId: '1', collectionName: 'reels' }, file.chunks);
     await waitFor(async () => (await bytesBelow(data.path)) >= size / 2, { what: 'half of the file to be on its way' });
     for (const signal of ['SIGTERM', 'SIGTERM', 'SIGINT'] as const) program.process.signal(signal);
     await program.process.waitForLine(/stopping/);
-    sendTheRest();
+    file.release();
     expect(await answer).toMatchObject({ data: { uploadFile: { success: true } } });
     expect(await exitOf(program)).toEqual({ code: 0, signal: null });
 
     program = await startEverything({ DATA_DIR: data.path });
     expect((await query(program.url, '{ modelMedia(modelType: "Film", modelId: "1") { size } }')).data).toEqual({ modelMedia: [{ size }] });
+  });
+
+  describe('to gateway and media service apart, in the middle of an upload', () => {
+    let broker: SharedRabbitMQ;
+    let running: Program[];
+    const started = async (starting: Promise<Program>): Promise<Program> => {
+      const each = await starting;
+      running.unshift(each);
+      return each;
+    };
+
+    beforeEach(async () => {
+      broker = await sharedRabbitMQ();
+      running = [];
+    });
+    afterEach(async () => {
+      for (const each of running) await each.stop();
+      await broker.stop();
+    });
+
+    it('lets it finish, and its event is applied, after the restart at the latest', async () => {
+      const { url, keyPrefix } = sharedRedis();
+      const mediaEnv = { DATA_DIR: data.path, RABBITMQ_ADDR: broker.url };
+      const readerEnv = { USER_SERVICE_ADDR: origin.address, RABBITMQ_ADDR: broker.url, REDIS_ADDR: url, CACHE_KEY_PREFIX: keyPrefix };
+      const sizesAt = async (gateway: Program): Promise<unknown> => (await query(gateway.url, '{ modelMedia(modelType: "Film", modelId: "2") { size } }')).data;
+
+      const media = await started(startMediaService(mediaEnv));
+      const reader = await started(startGateway({ ...readerEnv, MEDIA_SERVICE_ADDR: media.grpcAddress }));
+      // Takes the upload, but has no cache to invalidate: only the event can.
+      const writer = await started(startGateway({ MEDIA_SERVICE_ADDR: media.grpcAddress, USER_SERVICE_ADDR: origin.address }));
+      expect(await sizesAt(reader)).toEqual({ modelMedia: [] });
+
+      const file = heldFile(size);
+      const { answer } = startUpload(writer.url, { modelType: 'Film', modelId: '2', collectionName: 'reels' }, file.chunks);
+      await waitFor(async () => (await bytesBelow(data.path)) >= size / 2, { what: 'half of the file to be on its way' });
+      for (const stopping of [media, writer]) stopping.process.signal('SIGTERM');
+      await Promise.all([media, writer].map((stopping) => stopping.process.waitForLine(/stopping/)));
+      file.release();
+      expect(await answer).toMatchObject({ data: { uploadFile: { success: true } } });
+      for (const stopping of [media, writer]) expect(await exitOf(stopping)).toEqual({ code: 0, signal: null });
+
+      const mediaAgain = await started(startMediaService(mediaEnv));
+      const readerAgain = await started(startGateway({ ...readerEnv, MEDIA_SERVICE_ADDR: mediaAgain.grpcAddress }));
+      await waitFor(async () => JSON.stringify(await sizesAt(readerAgain)) === JSON.stringify({ modelMedia: [{ size }] }), { what: 'the event to be applied' });
+    });
   });
 
   it('ends programs whose Redis and broker never came', async () => {

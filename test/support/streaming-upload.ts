@@ -46,6 +46,18 @@ export function* fileOf(seed: string, size: number): Generator<Buffer> {
   for (let left = size; left > 0; left -= chunk.length) yield chunk.subarray(0, Math.min(left, chunk.length));
 }
 
+/** A file whose second half is sent only after `release`. */
+export function heldFile(size: number): { chunks: AsyncIterable<Buffer>; release: () => void } {
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const chunks = async function* (): AsyncGenerator<Buffer> {
+    yield* fileOf('first half', size / 2);
+    await held;
+    yield* fileOf('second half', size / 2);
+  };
+  return { chunks: chunks(), release: () => release() };
+}
+
 export function sha256Of(chunks: Iterable<Buffer>): string {
   const hash = createHash('sha256');
   for (const chunk of chunks) hash.update(chunk);
