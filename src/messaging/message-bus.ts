@@ -29,7 +29,10 @@ export interface Subscription {
   queue: string | undefined;
   /** Topic patterns, as in AMQP. */
   routingKeys: readonly string[];
-  /** Durable queue that gets what cannot be read, with the reason in the header `x-reason`; undefined: it is dropped with a log line. */
+  /**
+   * Durable queue that gets what cannot be read, with the reason in the header `x-reason` and the key in `x-routing-key`;
+   * undefined: it is dropped with a log line.
+   */
   deadLetterQueue: string | undefined;
   /**
    * Called at least once per message, one at a time per subscription. The message is acknowledged after it resolves. When it rejects with

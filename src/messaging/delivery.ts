@@ -1,0 +1,51 @@
+/**
+ * What becomes of one message at a consumer, the same on every bus: handled, dead-lettered, or kept and tried again.
+ * Invariant: a message counts as done only after its handler resolved or its dead letter is safe.
+ */
+import { backoffMs, pause } from '../runtime/backoff.js';
+import type { Logger } from '../runtime/logger.js';
+import { UnreadableMessage, type IncomingMessage } from './message-bus.js';
+
+export interface Receiver {
+  handle: (message: IncomingMessage) => Promise<void>;
+  /** Stores an unreadable message with its reason; rejects when that is not certain. Undefined: there is no place for it. */
+  deadLetter: ((message: IncomingMessage, reason: string) => Promise<void>) | undefined;
+  log: Logger;
+}
+
+const retryBackoff = { firstMs: 100, maxMs: 1_000 };
+const maxReasonLength = 200;
+
+/** Handles a message until that succeeds: true when it is done with, false when `ended` aborted before. Never rejects. */
+export async function deliver(message: IncomingMessage, receiver: Receiver, ended: AbortSignal): Promise<boolean> {
+  const { routingKey, messageId } = message;
+  const log = receiver.log.child({ routingKey, messageId });
+  for (let attempt = 1; !ended.aborted; attempt += 1) {
+    try {
+      await handleOrDeadLetter(message, { ...receiver, log });
+      if (attempt > 1) log.info({ attempt }, 'handled the message after all');
+      return true;
+    } catch (error) {
+      // One line per message that is held up: the further tries say the same.
+      log[attempt === 1 ? 'warn' : 'debug']({ err: error, attempt }, 'handling a message failed, it is kept and tried again');
+    }
+    await pause(backoffMs(attempt, retryBackoff), ended);
+  }
+  return false;
+}
+
+async function handleOrDeadLetter(message: IncomingMessage, { handle, deadLetter, log }: Receiver): Promise<void> {
+  try {
+    await handle(message);
+  } catch (error) {
+    if (!(error instanceof UnreadableMessage)) throw error;
+    const reason = oneLine(error.message);
+    await deadLetter?.(message, reason);
+    log.warn({ reason }, deadLetter ? 'cannot read a message, it is dead-lettered' : 'cannot read a message, it is dropped');
+  }
+}
+
+/** A reason often quotes the message: it is cut, and it cannot forge a line of a log. */
+function oneLine(text: string): string {
+  return text.replace(/[\s\p{C}]+/gu, ' ').trim().slice(0, maxReasonLength);
+}
