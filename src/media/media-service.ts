@@ -1,0 +1,67 @@
+/**
+ * Builds the media service: stores, library, relay, gRPC server, and the plugin that serves the bytes.
+ * Invariant: what is started is ended in reverse: no new calls, uploads in flight finish, events leave, then the stores close.
+ */
+import type { FastifyPluginAsync } from 'fastify';
+import type { MessageBus } from '../messaging/message-bus.js';
+import { startWith } from '../runtime/lifecycle.js';
+import type { Logger } from '../runtime/logger.js';
+import type { HostPort } from '../runtime/setting-types.js';
+import type { Settings } from '../runtime/settings.js';
+import { createDelivery } from './delivery.js';
+import { startMediaGrpc } from './grpc-server.js';
+import { Library } from './library.js';
+import { OutboxRelay } from './outbox-relay.js';
+import { UrlSigner } from './signed-urls.js';
+import { createSqlMediaStore } from './sql-media-store.js';
+import { createSqlOutbox } from './sql-outbox.js';
+import { openBlobStore, openDatabase } from './storage.js';
+import { keptKeys } from './url-keys.js';
+
+export interface MediaServiceOptions {
+  settings: Settings;
+  log: Logger;
+  /** Undefined: there is no broker; events stay in the outbox until one is configured. */
+  bus: MessageBus | undefined;
+  /** The base of the URLs of the bytes, without a trailing slash; asked for each URL. */
+  publicUrl: () => string;
+}
+
+export interface MediaService {
+  grpcAddress: HostPort;
+  /** GET and HEAD of `/files/…`. */
+  delivery: FastifyPluginAsync;
+  /** Idempotent, never rejects. */
+  stop(): Promise<void>;
+}
+
+const grpcStopMs = 6_500;
+const relayStopMs = 2_500;
+
+/** Resolves once gRPC calls are answered. @throws Error when a store cannot be opened or the address cannot be bound; nothing is left running then. */
+export function createMediaService({ settings, log, bus, publicUrl }: MediaServiceOptions): Promise<MediaService> {
+  return startWith(log, async (lifecycle) => {
+    const database = await openDatabase(settings, log);
+    lifecycle.own('database', () => database.stop());
+    const blobs = await openBlobStore(settings);
+    lifecycle.own('blob store', () => blobs.stop());
+    const signer = new UrlSigner(settings.MEDIA_URL_KEYS ?? (await keptKeys(settings.DATA_DIR)));
+
+    const relay = bus && new OutboxRelay({ outbox: createSqlOutbox(database), bus, log });
+    if (relay) lifecycle.own('outbox relay', () => relay.stop(), relayStopMs);
+    else log.warn('no broker is configured: events stay in the outbox, caches elsewhere end by their TTL only');
+
+    const library = new Library({
+      store: createSqlMediaStore(database),
+      blobs,
+      signer,
+      uploadMaxBytes: settings.UPLOAD_MAX_BYTES,
+      publicUrl,
+      onCommit: () => relay?.wake(),
+    });
+    const grpc = await startMediaGrpc({ library, log, address: settings.MEDIA_GRPC_ADDR, tls: settings });
+    lifecycle.own('gRPC server', () => grpc.stop(), grpcStopMs);
+
+    return { grpcAddress: grpc.address, delivery: createDelivery({ library, signer, log }), stop: () => lifecycle.stop() };
+  });
+}

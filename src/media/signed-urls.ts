@@ -1,0 +1,97 @@
+/**
+ * Signed URLs: who has one may read one file until it expires.
+ * Invariant: the signature covers id, file name, expiry, disposition and key id, and is compared in constant time; it is the last query parameter.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { AppError } from '../contract/errors.js';
+import type { SigningKey } from '../runtime/setting-types.js';
+
+export const defaultExpirySeconds = 900;
+const maxExpirySeconds = 604_800;
+
+/** `inline`: types that are safe to show are shown; `attachment`: always a download. */
+export type Disposition = 'inline' | 'attachment';
+
+export interface SignedUrl {
+  url: string;
+  /** RFC 3339, in whole seconds. */
+  expiresAt: string;
+}
+
+interface Claims {
+  id: string;
+  fileName: string;
+  /** Seconds since 1970. */
+  expires: number;
+  disposition: Disposition;
+  kid: string;
+}
+
+export class UrlSigner {
+  readonly #current: SigningKey;
+  readonly #keys: ReadonlyMap<string, string>;
+
+  /** The first key signs, all verify: a key is rotated by putting a new one before it, and dropped when its last URL has expired. */
+  constructor(keys: readonly SigningKey[]) {
+    const [current] = keys;
+    if (!current) throw new TypeError('a URL signer needs a key');
+    this.#current = current;
+    this.#keys = new Map(keys.map(({ id, secret }) => [id, secret]));
+  }
+
+  /**
+   * A URL below `base`. `expirySeconds` 0: fifteen minutes.
+   * @throws AppError BAD_USER_INPUT when the expiry is outside of 1 second to 7 days.
+   */
+  sign(base: string, file: { id: string; fileName: string }, expirySeconds: number, disposition: Disposition = 'inline'): SignedUrl {
+    const seconds = checkedExpiry(expirySeconds);
+    const expires = Math.floor(Date.now() / 1000) + seconds;
+    const { id: kid, secret } = this.#current;
+    const signature = hmac(secret, { ...file, expires, disposition, kid }).toString('hex');
+    const kind = disposition === 'inline' ? '' : `&disposition=${disposition}`;
+    const path = `/files/${file.id}/${encodeURIComponent(file.fileName)}`;
+    return {
+      url: `${base}${path}?expires=${expires}${kind}&kid=${kid}&signature=${signature}`,
+      expiresAt: new Date(expires * 1000).toISOString(),
+    };
+  }
+
+  /**
+   * What a URL allows, from its decoded path and its query.
+   * @throws AppError FORBIDDEN when it was not signed by one of the keys, was changed since, or has expired.
+   */
+  verify(file: { id: string; fileName: string }, query: unknown): { expires: number; disposition: Disposition } {
+    const claims = parseQuery(query);
+    const secret = claims && this.#keys.get(claims.kid);
+    if (!secret || !sameBytes(hmac(secret, { ...file, ...claims }), claims.signature)) {
+      throw new AppError('FORBIDDEN', 'This link is not valid.');
+    }
+    if (claims.expires * 1000 <= Date.now()) throw new AppError('FORBIDDEN', 'This link has expired.');
+    return claims;
+  }
+}
+
+/** 0 means the default. @throws AppError BAD_USER_INPUT */
+function checkedExpiry(seconds: number): number {
+  if (seconds === 0) return defaultExpirySeconds;
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= maxExpirySeconds) return seconds;
+  throw new AppError('BAD_USER_INPUT', `A link can be valid for 1 to ${maxExpirySeconds} seconds, not for ${seconds}.`);
+}
+
+function hmac(secret: string, { id, fileName, expires, disposition, kid }: Claims): Buffer {
+  // No part but the last can hold a line break.
+  return createHmac('sha256', secret).update([id, expires, disposition, kid, fileName].join('\n')).digest();
+}
+
+function sameBytes(expected: Buffer, given: Buffer): boolean {
+  return expected.length === given.length && timingSafeEqual(expected, given);
+}
+
+function parseQuery(query: unknown): { expires: number; disposition: Disposition; kid: string; signature: Buffer } | undefined {
+  if (typeof query !== 'object' || query === null) return undefined;
+  const { expires, disposition = 'inline', kid, signature }: Record<string, unknown> = { ...query };
+  if (typeof expires !== 'string' || !/^\d{1,12}$/.test(expires)) return undefined;
+  if (disposition !== 'inline' && disposition !== 'attachment') return undefined;
+  if (typeof kid !== 'string' || typeof signature !== 'string' || !/^[0-9a-f]{64}$/.test(signature)) return undefined;
+  return { expires: Number(expires), disposition, kid, signature: Buffer.from(signature, 'hex') };
+}

@@ -1,0 +1,139 @@
+/**
+ * The tables of the media service and their migrations, for both dialects.
+ * Invariant: a published migration is never changed; a new one has a name that sorts after it. Times are ISO 8601 text in UTC.
+ */
+import { sql, type ColumnType, type Generated, type Kysely, type Migration, type RawBuilder } from 'kysely';
+
+/** node-postgres gives 64-bit integers as text, SQLite as numbers. */
+type Integer = ColumnType<number | string, number, number>;
+type AutoId = ColumnType<number | string, never, never>;
+
+export interface MediaTable {
+  id: AutoId;
+  model_type: string;
+  model_id: string;
+  uuid: string;
+  collection_name: string;
+  name: string;
+  file_name: string;
+  mime_type: string;
+  disk: string;
+  conversions_disk: string;
+  size: Integer;
+  manipulations: Generated<string>;
+  custom_properties: string;
+  generated_conversions: Generated<string>;
+  responsive_images: Generated<string>;
+  order_column: Integer;
+  created_at: string;
+  updated_at: string;
+  sha256: string;
+  width: Integer;
+  height: Integer;
+  idempotency_key: string | null;
+}
+
+export interface BlobTable {
+  sha256: string;
+  md5: string;
+  size: Integer;
+  mime: string;
+  created_at: string;
+  orphaned_at: string | null;
+  /** `stored`, or `deleting` while its bytes are being removed. */
+  state: 'stored' | 'deleting';
+}
+
+export interface OutboxTable {
+  id: AutoId;
+  event_id: string;
+  routing_key: string;
+  body: string;
+  owner: string;
+  created_at: string;
+  published_at: string | null;
+  attempts: Integer;
+  next_attempt_at: string;
+}
+
+export interface Tables {
+  media: MediaTable;
+  blobs: BlobTable;
+  outbox: OutboxTable;
+}
+
+/** `autoIncrement`: the type of a primary key that never reuses a number. */
+export function migrations(autoIncrement: RawBuilder<unknown>): Record<string, Migration> {
+  return {
+    '001-media': {
+      async up(db: Kysely<unknown>): Promise<void> {
+        await createBlobs(db);
+        await createMedia(db, autoIncrement);
+        await createOutbox(db, autoIncrement);
+      },
+    },
+  };
+}
+
+async function createBlobs(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('blobs')
+    .addColumn('sha256', 'text', (column) => column.primaryKey())
+    .addColumn('md5', 'text', (column) => column.notNull())
+    .addColumn('size', 'bigint', (column) => column.notNull())
+    .addColumn('mime', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'text', (column) => column.notNull())
+    .addColumn('orphaned_at', 'text')
+    .addColumn('state', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema.createIndex('blobs_md5').on('blobs').column('md5').execute();
+}
+
+async function createMedia(db: Kysely<unknown>, autoIncrement: RawBuilder<unknown>): Promise<void> {
+  const emptyJson = sql.lit('[]');
+  await db.schema
+    .createTable('media')
+    .addColumn('id', sql`${autoIncrement}`)
+    .addColumn('model_type', 'text', (column) => column.notNull())
+    .addColumn('model_id', 'text', (column) => column.notNull())
+    .addColumn('uuid', 'text', (column) => column.notNull().unique())
+    .addColumn('collection_name', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('file_name', 'text', (column) => column.notNull())
+    .addColumn('mime_type', 'text', (column) => column.notNull())
+    .addColumn('disk', 'text', (column) => column.notNull())
+    .addColumn('conversions_disk', 'text', (column) => column.notNull())
+    .addColumn('size', 'bigint', (column) => column.notNull())
+    .addColumn('manipulations', 'text', (column) => column.notNull().defaultTo(emptyJson))
+    .addColumn('custom_properties', 'text', (column) => column.notNull())
+    .addColumn('generated_conversions', 'text', (column) => column.notNull().defaultTo(emptyJson))
+    .addColumn('responsive_images', 'text', (column) => column.notNull().defaultTo(emptyJson))
+    .addColumn('order_column', 'integer', (column) => column.notNull())
+    .addColumn('created_at', 'text', (column) => column.notNull())
+    .addColumn('updated_at', 'text', (column) => column.notNull())
+    .addColumn('sha256', 'text', (column) => column.notNull().references('blobs.sha256'))
+    .addColumn('width', 'integer', (column) => column.notNull())
+    .addColumn('height', 'integer', (column) => column.notNull())
+    .addColumn('idempotency_key', 'text', (column) => column.unique())
+    .execute();
+  const owned = ['model_type', 'model_id', 'collection_name', 'order_column', 'id'];
+  await db.schema.createIndex('media_owner').on('media').columns(owned).execute();
+  await db.schema.createIndex('media_sha256').on('media').column('sha256').execute();
+}
+
+async function createOutbox(db: Kysely<unknown>, autoIncrement: RawBuilder<unknown>): Promise<void> {
+  await db.schema
+    .createTable('outbox')
+    .addColumn('id', sql`${autoIncrement}`)
+    .addColumn('event_id', 'text', (column) => column.notNull().unique())
+    .addColumn('routing_key', 'text', (column) => column.notNull())
+    .addColumn('body', 'text', (column) => column.notNull())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'text', (column) => column.notNull())
+    .addColumn('published_at', 'text')
+    .addColumn('attempts', 'integer', (column) => column.notNull())
+    .addColumn('next_attempt_at', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema.createIndex('outbox_unpublished').on('outbox').columns(['owner', 'id']).where(sql.ref('published_at'), 'is', null).execute();
+  await db.schema.createIndex('outbox_published').on('outbox').column('published_at').execute();
+}

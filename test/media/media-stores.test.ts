@@ -1,0 +1,66 @@
+import { describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { join } from 'node:path';
+import { openPostgresDatabase } from '../../src/media/postgres-database.js';
+import type { SqlDatabase } from '../../src/media/sql-database.js';
+import { createSqlMediaStore } from '../../src/media/sql-media-store.js';
+import { createSqlOutbox } from '../../src/media/sql-outbox.js';
+import { openSqliteDatabase } from '../../src/media/sqlite-database.js';
+import { describeMediaStore } from '../conformance/media-store.js';
+import { sharedPostgres } from '../support/servers/shared.js';
+import { tempDir } from '../support/wait.js';
+
+const log = pino({ level: 'silent' });
+
+const parts = (database: SqlDatabase) => ({ store: createSqlMediaStore(database), outbox: createSqlOutbox(database) });
+
+describeMediaStore('SQLite', async () => {
+  const dir = await tempDir('sqlite');
+  const database = await openSqliteDatabase(join(dir.path, 'deep', 'media.db'), log);
+  return {
+    ...parts(database),
+    close: async () => {
+      await database.stop();
+      await dir.remove();
+    },
+  };
+});
+
+describeMediaStore('PostgreSQL', async () => {
+  const server = await sharedPostgres();
+  const database = await openPostgresDatabase(server.url, log);
+  return {
+    ...parts(database),
+    close: async () => {
+      await database.stop();
+      await server.stop();
+    },
+  };
+});
+
+describe('a database', () => {
+  it('is migrated once by several processes that start at once', async () => {
+    const server = await sharedPostgres();
+    const dir = await tempDir('sqlite');
+    const open = [() => openPostgresDatabase(server.url, log), () => openSqliteDatabase(join(dir.path, 'media.db'), log)];
+    const databases = await Promise.all(open.flatMap((start) => [start(), start(), start(), start()]));
+    const found = await Promise.all(databases.map((database) => createSqlMediaStore(database).findByIds(['1'])));
+    expect(found).toEqual(databases.map(() => [undefined]));
+    await Promise.all(databases.map((database) => database.stop()));
+    await dir.remove();
+    await server.stop();
+  });
+
+  it('lets one relay work at a time on PostgreSQL', async () => {
+    const server = await sharedPostgres();
+    const [one, other] = [await openPostgresDatabase(server.url, log), await openPostgresDatabase(server.url, log)];
+    let during: boolean | undefined;
+    const outer = await one.exclusively(async () => {
+      during = await other.exclusively(() => Promise.reject(new Error('two relays work')));
+    });
+    expect([outer, during]).toEqual([true, false]);
+    expect(await other.exclusively(() => Promise.resolve())).toBe(true);
+    await Promise.all([one.stop(), other.stop()]);
+    await server.stop();
+  });
+});
