@@ -3,6 +3,7 @@
  * so that a name which one program accepts is never refused by another.
  */
 import { z } from 'zod';
+import { AppError } from './errors.js';
 
 export const maxIdentifierLength = 255;
 
@@ -16,3 +17,10 @@ export const identifier = z
   .min(1, 'must not be empty')
   .max(maxIdentifierLength, `must have at most ${maxIdentifierLength} characters`)
   .refine((text) => !unstorable.test(text), 'must not contain control characters');
+
+/** `text`, once it has passed. `field` is what the caller calls it. @throws AppError BAD_USER_INPUT saying what is allowed. */
+export function checkIdentifier(field: string, text: string): string {
+  const parsed = identifier.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new AppError('BAD_USER_INPUT', `${field} ${parsed.error.issues[0]?.message ?? 'is not usable'}.`);
+}

@@ -1,16 +1,12 @@
 /** The checks of GraphQL arguments that the schema's types cannot say. Each refusal names the argument and what is allowed. */
 import { z } from 'zod';
 import { AppError } from '../contract/errors.js';
-import { identifier } from '../contract/identifier.js';
+import { checkIdentifier } from '../contract/identifier.js';
 
 function checked<T>(name: string, type: z.ZodType<T>, value: unknown): T {
   const parsed = type.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new AppError('BAD_USER_INPUT', `${name} ${parsed.error.issues[0]?.message ?? 'is not valid'}.`);
-}
-
-export function checkedIdentifier(name: string, value: string): string {
-  return checked(name, identifier, value);
 }
 
 const uuid = z.guid('must be a UUID, such as 123e4567-e89b-12d3-a456-426614174000').transform((text) => text.toLowerCase());
@@ -35,5 +31,5 @@ const maxIds = 500;
 
 export function checkedIds(ids: readonly string[]): readonly string[] {
   if (ids.length > maxIds) throw new AppError('BAD_USER_INPUT', `ids has ${ids.length} entries, at most ${maxIds} are allowed.`);
-  return ids.map((id) => checkedIdentifier('ids', id));
+  return ids.map((id) => checkIdentifier('ids', id));
 }

@@ -6,7 +6,7 @@ import type { IResolvers } from '@graphql-tools/utils';
 import type { FileUpload } from 'graphql-upload-minimal';
 import { AppError } from '../contract/errors.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
-import { checkedIdentifier } from './arguments.js';
+import { checkIdentifier } from '../contract/identifier.js';
 import { limitedBytes } from './multipart-request.js';
 import type { RequestContext } from './request-context.js';
 
@@ -27,7 +27,7 @@ export const mediaMutations: IResolvers<unknown, RequestContext> = {
       return { success: true, message: 'The file was uploaded.', data: media };
     },
     deleteMedia: async (_parent, { id }: { id: string }, context) => {
-      const deleted = await deleteMedia(checkedIdentifier('id', id), context);
+      const deleted = await deleteMedia(checkIdentifier('id', id), context);
       return { success: true, message: deleted ? 'The file was deleted.' : 'There is no file with this id.' };
     },
   },
@@ -35,9 +35,9 @@ export const mediaMutations: IResolvers<unknown, RequestContext> = {
 
 async function uploadFile(input: UploadFileInput, { services, viewer }: RequestContext): Promise<Media> {
   const owner = {
-    modelType: checkedIdentifier('modelType', input.modelType),
-    modelId: checkedIdentifier('modelId', input.modelId),
-    collectionName: checkedIdentifier('collectionName', input.collectionName),
+    modelType: checkIdentifier('modelType', input.modelType),
+    modelId: checkIdentifier('modelId', input.modelId),
+    collectionName: checkIdentifier('collectionName', input.collectionName),
   };
   await services.policy.authorize(viewer, { kind: 'upload', ...owner });
   const file = await openFile(input.file);

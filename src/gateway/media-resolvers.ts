@@ -2,7 +2,8 @@
 import type { IResolvers } from '@graphql-tools/utils';
 import { AppError } from '../contract/errors.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
-import { checkedExpiry, checkedIdentifier, checkedUuid } from './arguments.js';
+import { checkIdentifier } from '../contract/identifier.js';
+import { checkedExpiry, checkedUuid } from './arguments.js';
 import { maxMediaPerQuery, type MediaQuery } from './media-reader.js';
 import type { RequestContext } from './request-context.js';
 
@@ -36,16 +37,16 @@ export const mediaResolvers: IResolvers<unknown, RequestContext> = {
     },
   },
   Query: {
-    media: async (_parent, { id }: { id: string }, { loaders }) => (await loaders.mediaById.load(checkedIdentifier('id', id))) ?? null,
+    media: async (_parent, { id }: { id: string }, { loaders }) => (await loaders.mediaById.load(checkIdentifier('id', id))) ?? null,
     mediaByUUID: async (_parent, { uuid }: { uuid: string }, { services }) => (await services.media.getByUuid(checkedUuid(uuid))) ?? null,
     modelMedia: (_parent, args: { modelType: string; modelId: string; collectionName?: string | null }, context) =>
       readMedia(context, {
-        modelType: checkedIdentifier('modelType', args.modelType),
-        modelId: checkedIdentifier('modelId', args.modelId),
-        collectionName: args.collectionName ? checkedIdentifier('collectionName', args.collectionName) : '',
+        modelType: checkIdentifier('modelType', args.modelType),
+        modelId: checkIdentifier('modelId', args.modelId),
+        collectionName: args.collectionName ? checkIdentifier('collectionName', args.collectionName) : '',
       }),
     mediaURL: async (_parent, args: { id: string; expirySeconds?: number | null }, { loaders }) => {
-      const { url, expires_at } = await loaders.mediaUrl({ id: checkedIdentifier('id', args.id), expirySeconds: checkedExpiry(args.expirySeconds) });
+      const { url, expires_at } = await loaders.mediaUrl({ id: checkIdentifier('id', args.id), expirySeconds: checkedExpiry(args.expirySeconds) });
       if (!url) throw new AppError('NOT_FOUND', 'There is no file with this id.');
       return { url, expiresAt: expires_at };
     },

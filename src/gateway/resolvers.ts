@@ -2,7 +2,8 @@
 import type { IResolvers } from '@graphql-tools/utils';
 import { GraphQLScalarType } from 'graphql';
 import { GraphQLUpload } from 'graphql-upload-minimal';
-import { checkedIdentifier, checkedIds } from './arguments.js';
+import { checkIdentifier } from '../contract/identifier.js';
+import { checkedIds } from './arguments.js';
 import { mediaMutations } from './media-mutations.js';
 import { mediaResolvers } from './media-resolvers.js';
 import type { RequestContext } from './request-context.js';
@@ -14,13 +15,13 @@ const scalars: IResolvers<unknown, RequestContext> = {
 
 const models: IResolvers<unknown, RequestContext> = {
   Query: {
-    user: async (_parent, { id }: { id: string }, { loaders }) => (await loaders.user.load(checkedIdentifier('id', id))) ?? null,
+    user: async (_parent, { id }: { id: string }, { loaders }) => (await loaders.user.load(checkIdentifier('id', id))) ?? null,
     users: async (_parent, { ids }: { ids: string[] }, { loaders }) => {
       const users = await loaders.user.loadMany(checkedIds(ids));
       return users.map((user) => user ?? null);
     },
     // There is no product service: any id is a product, its media are what there is to know of it.
-    product: (_parent, { id }: { id: string }) => ({ id: checkedIdentifier('id', id) }),
+    product: (_parent, { id }: { id: string }) => ({ id: checkIdentifier('id', id) }),
   },
   User: { email: ({ email }: { email: string }) => email || null },
 };

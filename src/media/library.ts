@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { AppError } from '../contract/errors.js';
-import { identifier, maxIdentifierLength } from '../contract/identifier.js';
+import { checkIdentifier, maxIdentifierLength } from '../contract/identifier.js';
 import type { BlobStore, ByteRange } from './blob-store.js';
 import { collectionRule, limitSize } from './collections.js';
 import { cleanText, safeFileName, stemOf } from './file-names.js';
@@ -130,11 +130,6 @@ function acceptUpload(request: UploadRequest): UploadRequest {
   const name = cleanText(request.name).trim() || stemOf(fileName);
   if (name.length > maxIdentifierLength) throw new AppError('BAD_USER_INPUT', `name must have at most ${maxIdentifierLength} characters.`);
   return { ...request, fileName, name, customProperties: acceptProperties(request.customProperties) };
-}
-
-function checkIdentifier(field: string, text: string): void {
-  const parsed = identifier.safeParse(text);
-  if (!parsed.success) throw new AppError('BAD_USER_INPUT', `${field} ${parsed.error.issues[0]?.message ?? 'is not usable'}.`);
 }
 
 /** PHP writes an empty object as `[]`. */
