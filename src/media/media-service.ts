@@ -35,6 +35,7 @@ export interface MediaService {
   stop(): Promise<void>;
 }
 
+const minSecretLength = 16;
 const grpcStopMs = 6_500;
 const relayStopMs = 2_500;
 
@@ -45,7 +46,11 @@ export function createMediaService({ settings, log, bus, publicUrl }: MediaServi
     lifecycle.own('database', () => database.stop());
     const blobs = await openBlobStore(settings);
     lifecycle.own('blob store', () => blobs.stop());
-    const signer = new UrlSigner(settings.MEDIA_URL_KEYS ?? (await keptKeys(settings.DATA_DIR)));
+    const keys = settings.MEDIA_URL_KEYS ?? (await keptKeys(settings.DATA_DIR));
+    if (keys.some(({ secret }) => secret.length < minSecretLength)) {
+      log.warn(`MEDIA_URL_KEYS has a secret of less than ${minSecretLength} characters: it can be guessed, and signed URLs forged`);
+    }
+    const signer = new UrlSigner(keys);
 
     const relay = bus && new OutboxRelay({ outbox: createSqlOutbox(database), bus, log });
     if (relay) lifecycle.own('outbox relay', () => relay.stop(), relayStopMs);

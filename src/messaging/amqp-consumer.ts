@@ -58,7 +58,8 @@ export class AmqpConsumer {
     const open = await openChannel(model.createChannel());
     this.#open = open;
     if (this.#stopping.signal.aborted) open.end();
-    const inbox = new Inbox((message) => this.#handle(open, message, this.#receiver(model)));
+    const receiver = this.#receiver(model);
+    const inbox = new Inbox((message) => this.#handle(open, message, receiver));
     try {
       await open.channel.prefetch(prefetch);
       if (subscription.queue !== undefined) await this.#waitForTurn(open, queue);

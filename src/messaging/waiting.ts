@@ -39,7 +39,10 @@ export async function repeat(work: () => Promise<void>, { stopping, backoff, onF
       if (!stopping.aborted) onFailure(error, text !== last);
       last = text;
     }
-    if (performance.now() - started > backoff.maxMs) [attempt, last] = [0, undefined];
+    if (performance.now() - started > backoff.maxMs) {
+      attempt = 0;
+      last = undefined;
+    }
     attempt += 1;
     await pause(backoffMs(attempt, backoff), stopping);
   }
