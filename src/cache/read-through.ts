@@ -28,7 +28,17 @@ export interface ReadThroughOptions<V> {
   /** Milliseconds after which a waiting reader loads for itself: the lease plus one origin call. */
   maxWaitMs: number;
   observe: CacheObserver;
+  /** Default: the process's monotonic clock and its timers. A proof puts its own time here. */
+  time?: Time;
 }
+
+export interface Time {
+  /** Milliseconds, never going back. */
+  now(): number;
+  sleep(ms: number): Promise<unknown>;
+}
+
+const processTime: Time = { now: () => performance.now(), sleep: pause };
 
 /** How a load ended, for those who waited on it. `refused`: its fill was not accepted, so it proves nothing to them. */
 type Landing<V> = { kind: 'accepted'; value: V } | { kind: 'refused' } | { kind: 'failed'; error: Error };
@@ -45,11 +55,13 @@ export class ReadThrough<V> {
   readonly #options: ReadThroughOptions<V>;
   /** Loads under way in this process under a lease of this process, by entry. */
   readonly #flights = new Map<string, Promise<Landing<V>>>();
+  readonly #time: Time;
   readonly #tokenPrefix = randomUUID();
   #tokens = 0;
 
   constructor(options: ReadThroughOptions<V>) {
     this.#options = options;
+    this.#time = options.time ?? processTime;
   }
 
   /**
@@ -59,7 +71,7 @@ export class ReadThrough<V> {
   async readMany(keys: readonly EntryKey[]): Promise<(V | Error)[]> {
     const reads = new Map(keys.map((key) => [entryId(key), { key, id: entryId(key) }]));
     const results = new Map<string, V | Error>();
-    await this.#read([...reads.values()], results, { tries: 0, giveUpAt: performance.now() + this.#options.maxWaitMs });
+    await this.#read([...reads.values()], results, { tries: 0, giveUpAt: this.#time.now() + this.#options.maxWaitMs });
     return keys.map((key) => results.get(entryId(key)) ?? new Error('the read ended without a result'));
   }
 
@@ -191,7 +203,7 @@ export class ReadThrough<V> {
   async #wait(reads: readonly Read[], results: Map<string, V | Error>, { tries, giveUpAt }: { tries: number; giveUpAt: number }): Promise<void> {
     if (reads.length === 0) return;
     const { observe } = this.#options;
-    if (performance.now() >= giveUpAt) {
+    if (this.#time.now() >= giveUpAt) {
       await this.#load([], reads, results);
       return;
     }
@@ -200,7 +212,7 @@ export class ReadThrough<V> {
     const others = reads.filter(({ id }) => !this.#flights.has(id));
     const again = await Promise.all([
       ...joined.map((read) => this.#join(read, results)),
-      others.length > 0 ? pause(jittered(tries)).then(() => others) : [],
+      others.length > 0 ? this.#time.sleep(jittered(tries)).then(() => others) : [],
     ]);
     await this.#read(again.flat(), results, { tries: tries + 1, giveUpAt });
   }

@@ -43,13 +43,13 @@ export interface TcpProxy {
 const HOST = '127.0.0.1';
 
 /** Listens on a free port of 127.0.0.1; dials `target` anew for each connection, so it may go and come back. */
-export async function startTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
+export async function startTcpProxy({ host, port: targetPort }: { host: string; port: number }): Promise<TcpProxy> {
   const port = await freePort();
   const link = new Link();
   const counts = { roundTrips: 0, toServer: 0, toClient: 0 };
   const open = new Set<Bridge>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-    const upstream = connect({ ...target, allowHalfOpen: true, noDelay: true });
+    const upstream = connect({ host, port: targetPort, allowHalfOpen: true, noDelay: true });
     const bridge = connectBoth({ client, upstream, link, counts });
     open.add(bridge);
     void bridge.closed.then(() => open.delete(bridge));
