@@ -40,8 +40,11 @@ export type StoreState = 'ready' | 'unavailable';
 
 export interface CacheStore {
   readonly state: StoreState;
-  /** One round trip for all; answers in request order. Never rejects, and answers within the store's deadline. */
-  readOrLease(requests: readonly LeaseRequest[]): Promise<Lookup[]>;
+  /**
+   * One round trip for all; answers in request order. An entry that was filled more than `maxAgeMs` ago counts as expired.
+   * Never rejects, and answers within the store's deadline.
+   */
+  readOrLease(requests: readonly LeaseRequest[], maxAgeMs: number): Promise<Lookup[]>;
   /** One round trip for all; per fill, in order, whether it was accepted and ended the lease. Never rejects: what is not confirmed was not accepted. */
   fill(fills: readonly Fill[]): Promise<boolean[]>;
   /** Gives leases back that will not be filled, so that the next reader gets them at once. Idempotent, never rejects, best effort. */

@@ -16,6 +16,7 @@ import {
 
 interface Field {
   payload: string | undefined;
+  filled: number;
   payloadExpires: number;
   token: string | undefined;
   leaseExpires: number;
@@ -44,8 +45,8 @@ export class MemoryStore implements CacheStore {
     this.#owners = new LRUCache({ maxSize: maxBytes, sizeCalculation: sizeOf });
   }
 
-  readOrLease(requests: readonly LeaseRequest[]): Promise<Lookup[]> {
-    return Promise.resolve(requests.map((request) => this.#readOrLease(request)));
+  readOrLease(requests: readonly LeaseRequest[], maxAgeMs: number): Promise<Lookup[]> {
+    return Promise.resolve(requests.map((request) => this.#readOrLease(request, maxAgeMs)));
   }
 
   fill(fills: readonly Fill[]): Promise<boolean[]> {
@@ -72,20 +73,22 @@ export class MemoryStore implements CacheStore {
     return Promise.resolve();
   }
 
-  #readOrLease({ owner, collection, token }: LeaseRequest): Lookup {
+  #readOrLease({ owner, collection, token }: LeaseRequest, maxAgeMs: number): Lookup {
     const now = this.#now();
     const field = this.#field({ owner, collection });
-    if (field?.payload !== undefined && field.payloadExpires > now) return { kind: 'hit', payload: field.payload };
+    const live = field && field.payloadExpires > now && now - field.filled <= maxAgeMs;
+    if (live && field.payload !== undefined) return { kind: 'hit', payload: field.payload };
     if (field?.token !== undefined && field.leaseExpires > now) return { kind: 'wait', leaseMs: field.leaseExpires - now };
     const fields = new Map(this.#owners.get(owner));
     if (!field && fields.size >= maxCollectionsPerOwner) fields.clear();
-    this.#keep(owner, fields.set(collection, { payload: undefined, payloadExpires: 0, token, leaseExpires: now + this.#leaseMs }));
+    this.#keep(owner, fields.set(collection, { payload: undefined, filled: 0, payloadExpires: 0, token, leaseExpires: now + this.#leaseMs }));
     return { kind: 'leased' };
   }
 
   #fill({ owner, collection, token, payload, ttlMs }: Fill): boolean {
     if (this.#field({ owner, collection })?.token !== token) return false;
-    const field = { payload, payloadExpires: this.#now() + ttlMs, token: undefined, leaseExpires: 0 };
+    const now = this.#now();
+    const field = { payload, filled: now, payloadExpires: now + ttlMs, token: undefined, leaseExpires: 0 };
     this.#keep(owner, new Map(this.#owners.get(owner)).set(collection, field));
     return this.#owners.has(owner);
   }

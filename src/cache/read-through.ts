@@ -25,6 +25,8 @@ export interface ReadThroughOptions<V> {
   load: (keys: readonly EntryKey[]) => Promise<readonly (V | Error)[]>;
   /** Milliseconds that a value may be served for; up to a tenth less is used, so that entries made together do not end together. */
   ttlMs: (value: V) => number;
+  /** Default: any. Asked at each read: milliseconds that an entry may have been stored for, its TTL aside; for times when events may be missing. */
+  maxAgeMs?: () => number;
   /** Milliseconds after which a waiting reader loads for itself: the lease plus one origin call. */
   maxWaitMs: number;
   observe: CacheObserver;
@@ -86,7 +88,7 @@ export class ReadThrough<V> {
   async #read(reads: readonly Read[], results: Map<string, V | Error>, wait: { tries: number; giveUpAt: number }): Promise<void> {
     if (reads.length === 0) return;
     const requests = reads.map(({ key }): LeaseRequest => ({ ...key, token: this.#nextToken() }));
-    const lookups = await this.#options.store.readOrLease(requests);
+    const lookups = await this.#options.store.readOrLease(requests, this.#options.maxAgeMs?.() ?? Infinity);
     const leased: { read: Read; request: LeaseRequest }[] = [];
     const bypassed: Read[] = [];
     const poisoned: Read[] = [];

@@ -2,8 +2,8 @@
  * The Lua scripts of the Redis store. Each touches one key, so that a batch of them is one pipeline on any topology.
  *
  * The key is a hash per owner with two fields per collection:
- *   `v:<collection>` = `<format>|<expires>|<payload>`   the value
- *   `l:<collection>` = `<expires>|<token>`              the lease on loading it
+ *   `v:<collection>` = `<format>|<filled>|<expires>|<payload>`   the value
+ *   `l:<collection>` = `<expires>|<token>`                       the lease on loading it
  * Times are milliseconds of Redis's own clock, so gateways need not agree on theirs. The key expires with the last of its fields.
  */
 
@@ -21,7 +21,7 @@ end
 `;
 
 /**
- * ARGV: collection, token, lease in ms, format, maximum of fields.
+ * ARGV: collection, token, lease in ms, format, maximum of fields, maximum age of the value in ms.
  * Answers {'hit', payload} | {'wait', ms} | {'leased'} | {'bypass'}.
  * A hit is answered before anything is written, so it stays a hit when Redis is full or read-only; then a lease cannot be had: bypass.
  */
@@ -30,8 +30,8 @@ local key, collection = KEYS[1], ARGV[1]
 local ms = now()
 local value = redis.call('HGET', key, 'v:' .. collection)
 if value then
-  local format, expires, at = string.match(value, '^([^|]*)|(%d+)|()')
-  if format == ARGV[4] and tonumber(expires) > ms then return {'hit', string.sub(value, at)} end
+  local format, filled, expires, at = string.match(value, '^([^|]*)|(%d+)|(%d+)|()')
+  if format == ARGV[4] and tonumber(expires) > ms and ms - filled <= tonumber(ARGV[6]) then return {'hit', string.sub(value, at)} end
 end
 local lease = redis.call('HGET', key, 'l:' .. collection)
 local expires = lease and tonumber(string.match(lease, '^%d+') or 0)
@@ -48,7 +48,8 @@ export const fillScript = `${library}
 local key, collection = KEYS[1], ARGV[1]
 if not holds(redis.call('HGET', key, 'l:' .. collection), ARGV[2]) then return 0 end
 redis.call('HDEL', key, 'l:' .. collection)
-local stored = redis.pcall('HSET', key, 'v:' .. collection, string.format('%s|%.0f|', ARGV[3], now() + ARGV[4]) .. ARGV[5])
+local ms = now()
+local stored = redis.pcall('HSET', key, 'v:' .. collection, string.format('%s|%.0f|%.0f|', ARGV[3], ms, ms + ARGV[4]) .. ARGV[5])
 if type(stored) == 'table' and stored.err then return 0 end
 keepFor(key, tonumber(ARGV[4]))
 return 1

@@ -50,11 +50,14 @@ export class RedisStore implements CacheStore {
     return this.#redis.status === 'ready' ? 'ready' : 'unavailable';
   }
 
-  async readOrLease(requests: readonly LeaseRequest[]): Promise<Lookup[]> {
+  async readOrLease(requests: readonly LeaseRequest[], maxAgeMs: number): Promise<Lookup[]> {
     const { leaseMs, format } = this.#options;
     const replies = await this.#run(
       readOrLease,
-      requests.map(({ owner, collection, token }) => ({ owner, args: [collection, token, leaseMs, format, maxCollectionsPerOwner] })),
+      requests.map(({ owner, collection, token }) => ({
+        owner,
+        args: [collection, token, leaseMs, format, maxCollectionsPerOwner, Math.min(maxAgeMs, Number.MAX_SAFE_INTEGER)],
+      })),
     );
     const lookups = replies.map(toLookup);
     // A read that timed out may still be executed and then hold a lease that nobody knows of; a release behind it on the same

@@ -54,7 +54,9 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
     metrics.cache(event);
     if (event.type === 'hit' || event.type === 'miss') log.debug({ key: event.key }, `Cache ${event.type} for ${describeEntry(event.key)}`);
   };
-  const mediaReader = new MediaReader({ client: media, store: store ?? noStore, settings, observe });
+  // A broker that is out of reach may hold events: what is cached is then believed for a bounded time only.
+  const maxAgeMs = (): number => (bus?.state === 'connecting' ? settings.CACHE_UNSYNCED_MAX_AGE_SECONDS * 1_000 : Infinity);
+  const mediaReader = new MediaReader({ client: media, store: store ?? noStore, settings, observe, maxAgeMs });
 
   // Without a cache of its own a gateway must leave the events to those that have one: who takes an event answers for it.
   if (bus && store) await subscribeToMediaEvents({ bus, reader: mediaReader, settings, log, applied: () => metrics.invalidation('event') });

@@ -33,12 +33,14 @@ export interface MediaReaderOptions {
   store: CacheStore;
   settings: Pick<Settings, 'CACHE_TTL_SECONDS' | 'CACHE_NEGATIVE_TTL_SECONDS' | 'CACHE_LEASE_MS'>;
   observe: CacheObserver;
+  /** Milliseconds that an entry may have been stored for when events may be missing, Infinity when none are; asked at each read. */
+  maxAgeMs: () => number;
 }
 
 export class MediaReader {
   readonly #cache: ReadThrough<ModelMedia>;
 
-  constructor({ client, store, settings, observe }: MediaReaderOptions) {
+  constructor({ client, store, settings, observe, maxAgeMs }: MediaReaderOptions) {
     const ttlMs = settings.CACHE_TTL_SECONDS * 1_000;
     const negativeTtlMs = Math.min(ttlMs, settings.CACHE_NEGATIVE_TTL_SECONDS * 1_000);
     this.#cache = new ReadThrough({
@@ -48,6 +50,7 @@ export class MediaReader {
       ttlMs: ({ total }) => (total === 0 ? negativeTtlMs : ttlMs),
       maxWaitMs: settings.CACHE_LEASE_MS + originDeadlineMs,
       observe,
+      maxAgeMs,
     });
   }
 

@@ -53,6 +53,7 @@ export const settingsTable = {
   UPLOAD_MAX_BYTES: setting(['gateway', 'media'], integer(1, 2_147_483_647), '536870912', 'largest file; the limit itself passes'),
   CACHE_TTL_SECONDS: setting(gateway, integer(1, 31_536_000), '3600', 'how long an entry may be served when no event ends it'),
   CACHE_NEGATIVE_TTL_SECONDS: setting(gateway, integer(1, 31_536_000), '300', 'the same for the empty answer'),
+  CACHE_UNSYNCED_MAX_AGE_SECONDS: setting(gateway, integer(0, 31_536_000), '60', 'how old an entry may be served while the broker is out of reach'),
   CACHE_LEASE_MS: setting(gateway, integer(10, 600_000), '5000', 'how long the loader of an entry may take before another takes over'),
   CACHE_KEY_PREFIX: setting(gateway, z.string().regex(/^[^{}\s]{1,64}$/, 'must have 1 to 64 characters, without braces and spaces'), 'mg', 'begin of the Redis keys'),
   ORIGIN_MAX_CONCURRENCY: setting(gateway, integer(1, 100_000), '64', 'calls to the media service in flight, per gateway'),

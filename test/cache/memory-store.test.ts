@@ -10,13 +10,13 @@ describeCacheStore('in the process', () => {
 describe('MemoryStore', () => {
   it('stays within its bytes, and an owner that is pushed out takes its lease with it', async () => {
     const store = new MemoryStore({ leaseMs: 60_000, maxBytes: 20_000 });
-    await store.readOrLease([{ owner: 'first', collection: 'c', token: 'first' }]);
+    await store.readOrLease([{ owner: 'first', collection: 'c', token: 'first' }], Infinity);
     for (let index = 0; index < 50; index += 1) {
       const request = { owner: `owner ${index}`, collection: 'c', token: `token ${index}` };
-      await store.readOrLease([request]);
+      await store.readOrLease([request], Infinity);
       await store.fill([{ ...request, payload: 'x'.repeat(1_000), ttlMs: 60_000 }]);
     }
-    const lookups = await store.readOrLease(Array.from({ length: 50 }, (_, index) => ({ owner: `owner ${index}`, collection: 'c', token: `again ${index}` })));
+    const lookups = await store.readOrLease(Array.from({ length: 50 }, (_, index) => ({ owner: `owner ${index}`, collection: 'c', token: `again ${index}` })), Infinity);
     expect(lookups.filter(({ kind }) => kind === 'hit').length).toBeLessThan(10);
     expect(await store.fill([{ owner: 'first', collection: 'c', token: 'first', payload: 'old', ttlMs: 60_000 }])).toEqual([false]);
   });
@@ -24,7 +24,7 @@ describe('MemoryStore', () => {
   it('does not keep, and does not claim to have kept, a value larger than itself', async () => {
     const store = new MemoryStore({ leaseMs: 60_000, maxBytes: 1_000 });
     const request = { owner: 'o', collection: 'c', token: 't' };
-    await store.readOrLease([request]);
+    await store.readOrLease([request], Infinity);
     expect(await store.fill([{ ...request, payload: 'x'.repeat(10_000), ttlMs: 60_000 }])).toEqual([false]);
   });
 });

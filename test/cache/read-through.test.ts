@@ -119,10 +119,10 @@ describe('ReadThrough', () => {
     });
     const cache = cacheOn(slow, { maxWaitMs: 20 });
     const early = cache.readMany([avatar]);
-    await waitFor(async () => (await store.readOrLease([{ ...avatar, token: 'probe' }]))[0]?.kind === 'hit', { what: 'the fill to be accepted' });
+    await waitFor(async () => (await store.readOrLease([{ ...avatar, token: 'probe' }], Infinity))[0]?.kind === 'hit', { what: 'the fill to be accepted' });
     origin.version = 2;
     await cache.invalidate(avatar.owner, avatar.collection);
-    await store.readOrLease([{ ...avatar, token: 'another process' }]);
+    await store.readOrLease([{ ...avatar, token: 'another process' }], Infinity);
     const late = cache.readMany([avatar]);
     confirm();
     expect(await late).toEqual(['User:1 avatars version 2']);
@@ -150,17 +150,17 @@ describe('ReadThrough', () => {
 
   it('takes over from a holder that died, and does not wait for ever for one that lives', async () => {
     const store = memory(100);
-    await store.readOrLease([{ ...avatar, token: 'dead process' }]);
+    await store.readOrLease([{ ...avatar, token: 'dead process' }], Infinity);
     expect(await cacheOn(store).readMany([avatar])).toEqual(['User:1 avatars version 1']);
     const immortal = memory(60_000_000);
-    await immortal.readOrLease([{ ...avatar, token: 'hanging process' }]);
+    await immortal.readOrLease([{ ...avatar, token: 'hanging process' }], Infinity);
     expect(await cacheOn(immortal, { maxWaitMs: 30 }).readMany([avatar])).toEqual(['User:1 avatars version 1']);
     expect(events).toContainEqual({ type: 'miss', key: avatar, reason: 'bypass' });
   });
 
   it('treats an entry that cannot be decoded as a miss, and replaces it', async () => {
     const store = memory();
-    await store.readOrLease([{ ...avatar, token: 'foreign' }]);
+    await store.readOrLease([{ ...avatar, token: 'foreign' }], Infinity);
     await store.fill([{ ...avatar, token: 'foreign', payload: 'garbage', ttlMs: 60_000 }]);
     const cache = cacheOn(store);
     expect(await cache.readMany([avatar])).toEqual(['User:1 avatars version 1']);
@@ -179,7 +179,7 @@ function decodeText(payload: string): string {
 function withFill(store: CacheStore, fill: (fills: readonly Fill[]) => Promise<boolean[]>): CacheStore {
   return {
     state: store.state,
-    readOrLease: (requests) => store.readOrLease(requests),
+    readOrLease: (requests, maxAgeMs) => store.readOrLease(requests, maxAgeMs),
     fill,
     release: (requests) => store.release(requests),
     invalidate: (owner, collection) => store.invalidate(owner, collection),

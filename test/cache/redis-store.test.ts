@@ -36,7 +36,7 @@ describe('RedisStore', () => {
   let redis: Redis;
   let store: RedisStore;
   const cached = async (owner: string): Promise<void> => {
-    await store.readOrLease([request(owner, `fill ${owner}`)]);
+    await store.readOrLease([request(owner, `fill ${owner}`)], Infinity);
     expect(await store.fill([{ ...request(owner, `fill ${owner}`), payload: 'value', ttlMs: 60_000 }])).toEqual([true]);
   };
 
@@ -53,27 +53,27 @@ describe('RedisStore', () => {
   it('treats an entry of another format as a miss, in both directions', async () => {
     await cached('mixed');
     const newer = new RedisStore({ redis, commandTimeoutMs: 2_000, keyPrefix: 'mg', leaseMs: 5_000, format: 'f2' });
-    expect(await newer.readOrLease([request('mixed', 'newer')])).toEqual([{ kind: 'leased' }]);
+    expect(await newer.readOrLease([request('mixed', 'newer')], Infinity)).toEqual([{ kind: 'leased' }]);
     expect(await newer.fill([{ ...request('mixed', 'newer'), payload: 'newer', ttlMs: 60_000 }])).toEqual([true]);
-    expect(await store.readOrLease([request('mixed', 'older')])).toEqual([{ kind: 'leased' }]);
+    expect(await store.readOrLease([request('mixed', 'older')], Infinity)).toEqual([{ kind: 'leased' }]);
   });
 
   it('treats garbage under its key as a miss', async () => {
     await redis.hset('mg:{garbage}', 'v:avatars', 'garbage', 'l:avatars', 'garbage');
-    expect(await store.readOrLease([request('garbage', 'reader')])).toEqual([{ kind: 'leased' }]);
+    expect(await store.readOrLease([request('garbage', 'reader')], Infinity)).toEqual([{ kind: 'leased' }]);
     await redis.set('mg:{string}', 'not a hash');
-    expect(await store.readOrLease([request('string', 'reader')])).toEqual([{ kind: 'bypass' }]);
+    expect(await store.readOrLease([request('string', 'reader')], Infinity)).toEqual([{ kind: 'bypass' }]);
   });
 
   it('teaches the scripts to a server that has lost them', async () => {
     await cached('scripts');
     await redis.script('FLUSH');
-    expect(await store.readOrLease([request('scripts', 'reader')])).toMatchObject([{ kind: 'hit' }]);
+    expect(await store.readOrLease([request('scripts', 'reader')], Infinity)).toMatchObject([{ kind: 'hit' }]);
   });
 
   it('keeps no key without an expiry', async () => {
     await cached('expiring');
-    await store.readOrLease([request('only leased', 'reader')]);
+    await store.readOrLease([request('only leased', 'reader')], Infinity);
     for (const owner of ['expiring', 'only leased']) expect(await redis.pttl(`mg:{${owner}}`)).toBeGreaterThan(0);
   });
 
@@ -81,7 +81,7 @@ describe('RedisStore', () => {
     await cached('full');
     await redis.config('SET', 'maxmemory', '1');
     try {
-      expect(await store.readOrLease([request('full', 'reader'), request('empty', 'reader')])).toEqual([{ kind: 'hit', payload: 'value' }, { kind: 'bypass' }]);
+      expect(await store.readOrLease([request('full', 'reader'), request('empty', 'reader')], Infinity)).toEqual([{ kind: 'hit', payload: 'value' }, { kind: 'bypass' }]);
     } finally {
       await redis.config('SET', 'maxmemory', '0');
     }
@@ -92,9 +92,9 @@ describe('RedisStore', () => {
     const hastyStore = new RedisStore({ redis: hasty, commandTimeoutMs: 50, keyPrefix: 'mg', leaseMs: 60_000, format: 'f1' });
     try {
       server.pause();
-      expect(await hastyStore.readOrLease([request('late', 'hasty')])).toEqual([{ kind: 'bypass' }]);
+      expect(await hastyStore.readOrLease([request('late', 'hasty')], Infinity)).toEqual([{ kind: 'bypass' }]);
       server.resume();
-      await waitFor(async () => (await store.readOrLease([request('late', 'other')]))[0]?.kind === 'leased', { what: 'the lease to be free' });
+      await waitFor(async () => (await store.readOrLease([request('late', 'other')], Infinity))[0]?.kind === 'leased', { what: 'the lease to be free' });
     } finally {
       server.resume();
       hasty.disconnect();
@@ -105,7 +105,7 @@ describe('RedisStore', () => {
     await cached('away');
     await server.kill();
     await waitFor(() => store.state === 'unavailable', { what: 'the connection to be lost' });
-    expect(await store.readOrLease([request('away', 'reader')])).toEqual([{ kind: 'bypass' }]);
+    expect(await store.readOrLease([request('away', 'reader')], Infinity)).toEqual([{ kind: 'bypass' }]);
     expect(await store.fill([{ ...request('away', 'reader'), payload: 'x', ttlMs: 1_000 }])).toEqual([false]);
     await expect(store.invalidate('away', 'avatars')).rejects.toThrow();
     await server.restart();

@@ -26,7 +26,7 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
     afterAll(() => harness.stop());
 
     const read = async (owner: string, collection: string, token = nextToken()): Promise<Lookup | undefined> => {
-      const [lookup] = await store.readOrLease([{ owner, collection, token }]);
+      const [lookup] = await store.readOrLease([{ owner, collection, token }], Infinity);
       return lookup;
     };
     const fill = async (owner: string, collection: string, token: string, { payload = 'value', ttlMs = 60_000 } = {}): Promise<boolean | undefined> => {
@@ -59,7 +59,7 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
         { owner: two, collection: 'avatars' },
         { owner: one, collection: 'avatars' },
       ];
-      const lookups = await store.readOrLease(keys.map((key) => ({ ...key, token: nextToken() })));
+      const lookups = await store.readOrLease(keys.map((key) => ({ ...key, token: nextToken() })), Infinity);
       expect(lookups).toEqual([{ kind: 'hit', payload: 'second' }, { kind: 'leased' }, { kind: 'hit', payload: 'first' }]);
     });
 
@@ -136,7 +136,7 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       await read(owner, 'avatars', dead);
       const takers = await waitFor(
         async () => {
-          const lookups = await store.readOrLease([1, 2, 3].map(() => ({ owner, collection: 'avatars', token: nextToken() })));
+          const lookups = await store.readOrLease([1, 2, 3].map(() => ({ owner, collection: 'avatars', token: nextToken() })), Infinity);
           return lookups.some(({ kind }) => kind === 'leased') && lookups;
         },
         { what: 'the lease to expire' },
@@ -151,6 +151,22 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       await read(owner, 'avatars', token);
       await fill(owner, 'avatars', token, { ttlMs: 40 });
       await waitFor(async () => (await read(owner, 'avatars'))?.kind !== 'hit', { what: 'the entry to expire' });
+    });
+
+    it('takes an entry that is older than it may be for a miss, and keeps the newer one that is filled then', async () => {
+      const owner = nextOwner();
+      await cached(owner, 'avatars', 'old');
+      const request = { owner, collection: 'avatars' };
+      const token = await waitFor(
+        async () => {
+          const candidate = nextToken();
+          const [lookup] = await store.readOrLease([{ ...request, token: candidate }], 30);
+          return lookup?.kind === 'leased' && candidate;
+        },
+        { what: 'the entry to be too old' },
+      );
+      expect(await fill(owner, 'avatars', token, { payload: 'new' })).toBe(true);
+      expect(await store.readOrLease([{ ...request, token: nextToken() }], 60_000)).toEqual([{ kind: 'hit', payload: 'new' }]);
     });
 
     it('keeps a long-lived entry when a short-lived one of the same owner ends', async () => {
@@ -168,7 +184,7 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       const collections = Array.from({ length: maxCollectionsPerOwner * 3 }, (_, index) => `collection ${index}`);
       for (const collection of collections) await cached(owner, collection);
       const newestFirst = collections.toReversed();
-      const lookups = await store.readOrLease(newestFirst.map((collection) => ({ owner, collection, token: nextToken() })));
+      const lookups = await store.readOrLease(newestFirst.map((collection) => ({ owner, collection, token: nextToken() })), Infinity);
       const hits = lookups.filter(({ kind }) => kind === 'hit').length;
       expect(hits).toBeGreaterThan(0);
       expect(hits).toBeLessThanOrEqual(maxCollectionsPerOwner);

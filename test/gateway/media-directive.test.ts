@@ -24,7 +24,7 @@ function contextOf(asked: ModelQueryInput[][]): RequestContext {
     return Promise.resolve(queries.map(({ model_id }) => (model_id === '7' ? { media: pages, total: 3 } : { media: [], total: 0 })));
   };
   const settings = { CACHE_TTL_SECONDS: 60, CACHE_NEGATIVE_TTL_SECONDS: 60, CACHE_LEASE_MS: 1_000 };
-  const mediaReader = new MediaReader({ client: { filesByModels }, store: noStore, settings, observe: () => undefined });
+  const mediaReader = new MediaReader({ client: { filesByModels }, store: noStore, settings, observe: () => undefined, maxAgeMs: () => Infinity });
   // The directive reaches nothing else of the services.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return createRequestContext({ mediaReader } as Services, { requestId: 'test', viewer: anonymous });

@@ -106,6 +106,29 @@ describe('while a part is away', () => {
     });
   });
 
+  describe('RabbitMQ, for longer than entries may be believed', () => {
+    let redis: PrivateServer;
+    afterEach(() => redis.stop());
+
+    it('serves what is cached for the bounded time only', async () => {
+      redis = await startRedis();
+      const nowhere = `amqp://127.0.0.1:${await freePort()}`;
+      const env = { ...services(), REDIS_ADDR: redis.url, RABBITMQ_ADDR: nowhere };
+      gateway = await startGateway({ ...env, CACHE_UNSYNCED_MAX_AGE_SECONDS: '1' }, { alone: true });
+      await waitFor(async () => (await partsOf(gateway?.url ?? '')).cache === 'ready', { what: 'the cache to be ready' });
+      expect(await avatarOf()).toEqual(face);
+      origin.put([{ model_id: '1', file_name: 'unannounced.png' }]);
+      await waitFor(async () => JSON.stringify(await avatarOf()).includes('unannounced.png'), { what: 'the entry to be too old' });
+      // Without a broker in the settings there is no event to wait for: the TTL alone counts.
+      await gateway.stop();
+      gateway = await startGateway({ ...services(), REDIS_ADDR: redis.url, CACHE_UNSYNCED_MAX_AGE_SECONDS: '0' });
+      await avatarOf();
+      origin.calls.length = 0;
+      await avatarOf();
+      expect(origin.calls).not.toContain('GetFilesByModels');
+    });
+  });
+
   describe('the media service', () => {
     it('absent: avatar is null with a code of its own, everything else is answered, and it recovers', async () => {
       const port = await freePort();

@@ -92,7 +92,7 @@ export class World {
 
   /** A process that died with the lease; the lease expires at any time. */
   leaseOfTheDead(): void {
-    void this.#store.readOrLease([{ ...avatar, token: 'dead' }]);
+    void this.#store.readOrLease([{ ...avatar, token: 'dead' }], Infinity);
     this.incident('the lease expires', () => (this.#now += leaseMs + 1));
   }
 
@@ -106,9 +106,9 @@ export class World {
     const change = <T>(label: string, effect: () => Promise<T>): Promise<T> => this.#schedule.call(`${name}: ${label}`, () => this.#change(effect));
     return {
       state: 'ready',
-      readOrLease: (requests) =>
+      readOrLease: (requests, maxAgeMs) =>
         this.#schedule.call(`${name}: read`, () => {
-          const lookups = this.#store.readOrLease(requests);
+          const lookups = this.#store.readOrLease(requests, maxAgeMs);
           onRead();
           return lookups;
         }),
