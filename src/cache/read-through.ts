@@ -11,6 +11,7 @@ import { randomUUID } from 'node:crypto';
 import { pause } from '../runtime/backoff.js';
 import type { CacheObserver } from './cache-events.js';
 import type { CacheStore, EntryKey, LeaseRequest, Lookup } from './cache-store.js';
+import { Unconfirmed } from './unconfirmed.js';
 
 /** How values are kept as text. `decode` throws on anything it does not know; the entry is then a miss. */
 export interface Codec<V> {
@@ -58,12 +59,14 @@ export class ReadThrough<V> {
   /** Loads under way in this process under a lease of this process, by entry. */
   readonly #flights = new Map<string, Promise<Landing<V>>>();
   readonly #time: Time;
+  readonly #unconfirmed: Unconfirmed;
   readonly #tokenPrefix = randomUUID();
   #tokens = 0;
 
   constructor(options: ReadThroughOptions<V>) {
     this.#options = options;
     this.#time = options.time ?? processTime;
+    this.#unconfirmed = new Unconfirmed({ store: options.store });
   }
 
   /**
@@ -71,9 +74,12 @@ export class ReadThrough<V> {
    * One store round trip, and one origin call for all that must be loaded. A key that could not be loaded is an Error. Never rejects.
    */
   async readMany(keys: readonly EntryKey[]): Promise<(V | Error)[]> {
-    const reads = new Map(keys.map((key) => [entryId(key), { key, id: entryId(key) }]));
+    const reads = [...new Map(keys.map((key) => [entryId(key), { key, id: entryId(key) }])).values()];
     const results = new Map<string, V | Error>();
-    await this.#read([...reads.values()], results, { tries: 0, giveUpAt: this.#time.now() + this.#options.maxWaitMs });
+    const distrusted = reads.filter(({ key }) => this.#unconfirmed.covers(key.owner));
+    const trusted = reads.filter(({ key }) => !this.#unconfirmed.covers(key.owner));
+    const wait = { tries: 0, giveUpAt: this.#time.now() + this.#options.maxWaitMs };
+    await Promise.all([this.#load([], distrusted, results), this.#read(trusted, results, wait)]);
     return keys.map((key) => results.get(entryId(key)) ?? new Error('the read ended without a result'));
   }
 
@@ -83,6 +89,19 @@ export class ReadThrough<V> {
    */
   async invalidate(owner: string, collection: string | undefined): Promise<void> {
     await this.#options.store.invalidate(owner, collection);
+  }
+
+  /**
+   * The same for a write that this process has taken, whose client must read it here at once. Never rejects: what the store does not
+   * confirm is tried again until it does, and until then this process loads the owner anew for each read.
+   */
+  async invalidateAfterWrite(owner: string, collection: string | undefined): Promise<void> {
+    await this.#unconfirmed.invalidate(owner, collection);
+  }
+
+  /** Idempotent, never rejects. */
+  async stop(): Promise<void> {
+    await this.#unconfirmed.stop();
   }
 
   async #read(reads: readonly Read[], results: Map<string, V | Error>, wait: { tries: number; giveUpAt: number }): Promise<void> {

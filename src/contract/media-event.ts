@@ -35,7 +35,7 @@ export interface MediaEvent {
   collectionName: string | undefined;
 }
 
-const id = z.union([z.string(), z.int().transform(String), z.bigint().transform(String)]).pipe(identifier);
+const id = z.union([z.string(), z.int().transform(String)]).pipe(identifier);
 const optionalText = z.string().nullish().transform((text) => text || undefined);
 
 const flatBody = z

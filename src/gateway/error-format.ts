@@ -26,7 +26,9 @@ function appErrorOf(error: unknown): AppError | undefined {
 export function isInternal(error: unknown, code: unknown): boolean {
   const appError = appErrorOf(error);
   if (appError) return appError.code === 'INTERNAL_SERVER_ERROR';
-  return codeOfApollo[String(code)] === undefined;
+  if (codeOfApollo[String(code)] !== undefined) return false;
+  // Without another error behind it, it is what GraphQL itself found to be wrong with the request.
+  return !(error instanceof GraphQLError) || error.originalError !== undefined;
 }
 
 /** Apollo's `formatError`. */
@@ -38,7 +40,7 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
     return { message: 'Internal error.', ...place, extensions: { code: 'INTERNAL_SERVER_ERROR', ...(requestId !== undefined && { requestId }) } };
   }
   const appError = appErrorOf(error);
-  const code = appError?.code ?? codeOfApollo[String(formatted.extensions?.code)];
+  const code = appError?.code ?? codeOfApollo[String(formatted.extensions?.code)] ?? 'BAD_USER_INPUT';
   return { message: appError?.message ?? formatted.message, ...place, extensions: { code } };
 }
 

@@ -57,19 +57,20 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
   // A broker that is out of reach may hold events: what is cached is then believed for a bounded time only.
   const maxAgeMs = (): number => (bus?.state === 'connecting' ? settings.CACHE_UNSYNCED_MAX_AGE_SECONDS * 1_000 : Infinity);
   const mediaReader = new MediaReader({ client: media, store: store ?? noStore, settings, observe, maxAgeMs });
+  lifecycle.own('media reader', () => mediaReader.stop());
 
   // Without a cache of its own a gateway must leave the events to those that have one: who takes an event answers for it.
   if (bus && store) await subscribeToMediaEvents({ bus, reader: mediaReader, settings, log, applied: () => metrics.invalidation('event') });
   if (bus) await subscribeToUserEvents(bus, users);
 
-  const services: Services = { media, mediaReader, users, policy, maxUploadBytes: settings.UPLOAD_MAX_BYTES, log };
+  const services: Services = { media, mediaReader, users, policy, metrics, maxUploadBytes: settings.UPLOAD_MAX_BYTES, log };
   const parts = (): Parts => ({
     cache: store?.state ?? 'off',
     broker: bus?.state ?? 'off',
     mediaService: media.state,
     userService: users.state,
   });
-  const http = await startHttpServer({ host: settings.HOST, port: settings.PORT, services, metrics, parts, extraRoutes });
+  const http = await startHttpServer({ host: settings.HOST, port: settings.PORT, services, parts, extraRoutes });
   lifecycle.own('HTTP', () => http.stop(), httpStopMs);
   warnIfPublic(settings, log);
   log.info({ graphql: `${http.url}/graphql` }, 'gateway is ready');

@@ -4,15 +4,17 @@
  */
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
-import { fastify, type FastifyError, type FastifyInstance, type FastifyPluginAsync, type FastifyRequest } from 'fastify';
+import { fastify, type ConnectionError, type FastifyError, type FastifyInstance, type FastifyPluginAsync, type FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { AppError, type ErrorCode } from '../contract/errors.js';
+import { httpUrlOf } from '../runtime/http-url.js';
 import type { Logger } from '../runtime/logger.js';
+import { usable } from '../runtime/settings.js';
 import { errorBody, formatError, isInternal } from './error-format.js';
 import { serveHealth, type Parts } from './health.js';
-import type { GatewayMetrics } from './metrics.js';
 import { acceptMultipart, preflightHeaders } from './multipart-request.js';
-import { anonymous } from './policy.js';
+import { viewerOf } from './policy.js';
 import { maxTokens, queryLimits } from './query-limits.js';
 import { createRequestContext, type RequestContext, type Services } from './request-context.js';
 import { createSchema } from './schema.js';
@@ -21,7 +23,6 @@ export interface HttpServerOptions {
   host: string;
   port: number;
   services: Services;
-  metrics: GatewayMetrics;
   parts: () => Parts;
   /** Routes of other programs that share the port, as in `npm start`. */
   extraRoutes: FastifyPluginAsync | undefined;
@@ -40,13 +41,18 @@ const drainMs = 7_000;
 
 /** Resolves once requests are answered. @throws Error when the address cannot be bound. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { host, port, services, metrics, parts, extraRoutes } = options;
+  const { host, port, services, parts, extraRoutes } = options;
+  const { metrics } = services;
   const app = fastify({
     bodyLimit: maxBodyBytes,
     requestTimeout: uploadTimeoutMs,
     genReqId: requestIdOf,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 2_048 },
+    // What Fastify would answer in words of its own, before our handlers are reached.
+    frameworkErrors: (_error, _request, { raw }) =>
+      void raw.writeHead(400, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(errorBody('BAD_USER_INPUT', 'The URL cannot be read.'))),
+    clientErrorHandler: answerRawError,
   });
   const apollo = createApollo(app, services.log);
   await apollo.start();
@@ -66,10 +72,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   serveHealth(app, { registry: metrics.registry, ready: () => !stopping, parts });
   await app.register(graphqlRoutes(apollo, services));
   if (extraRoutes) await app.register(extraRoutes);
-  await app.listen({ host, port });
+  await usable('HOST and PORT', app.listen({ host: host.replace(/^\[|\]$/g, ''), port }));
 
   return {
-    url: urlOf(app, host),
+    url: httpUrlOf(host, app.server.address()),
     // Apollo first: it lets its operations finish and closes Fastify itself. The other way round both wait for each other.
     stop: () => (stopping ??= stopWithin(apollo, app)),
   };
@@ -109,10 +115,10 @@ function graphqlRoutes(apollo: ApolloServer<RequestContext>, services: Services)
   return async (app) => {
     acceptMultipart(app, {
       maxUploadBytes: services.maxUploadBytes,
-      authorize: () => services.policy.authorize(anonymous, { kind: 'mutate' }),
+      authorize: (request) => services.policy.authorize(viewerOf(request), { kind: 'mutate' }),
     });
-    const context = ({ id }: FastifyRequest): Promise<RequestContext> =>
-      Promise.resolve(createRequestContext(services, { requestId: id, viewer: anonymous }));
+    const context = (request: FastifyRequest): Promise<RequestContext> =>
+      Promise.resolve(createRequestContext(services, { requestId: request.id, viewer: viewerOf(request) }));
     for (const path of ['/graphql', '/query']) {
       // One after the other: Fastify registers plugins in order.
       // oxlint-disable-next-line no-await-in-loop
@@ -121,12 +127,30 @@ function graphqlRoutes(apollo: ApolloServer<RequestContext>, services: Services)
   };
 }
 
+/** Where the library's sentence does not say what is allowed. */
+const knownMistakes: Readonly<Record<string, readonly [status: number, message: string]>> = {
+  ERR_INVALID_URL: [400, 'The Host header cannot be read.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, 'Send the request as application/json, or an upload as multipart/form-data.'],
+};
+
 function describeFailure(error: FastifyError, request: FastifyRequest, log: Logger): { status: number; body: ReturnType<typeof errorBody> } {
   if (error instanceof AppError) return { status: statusOf(error.code), body: errorBody(error.code, error.message) };
-  const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
-  if (status < 500) return { status, body: errorBody('BAD_USER_INPUT', error.message) };
+  const [status, message] = knownMistakes[error.code] ?? [error.statusCode ?? 500, error.message];
+  if (status < 500) return { status, body: errorBody('BAD_USER_INPUT', message) };
   log.error({ err: error, requestId: request.id }, 'a request failed');
   return { status, body: errorBody('INTERNAL_SERVER_ERROR', 'Internal error.', request.id) };
+}
+
+/** Of what is not even HTTP, or exceeds its bounds: there is no request that a handler could answer. */
+function answerRawError(error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const body = JSON.stringify(errorBody('BAD_USER_INPUT', 'The request cannot be read as HTTP, or its headers are too long.'));
+  const head = ['content-type: application/json; charset=utf-8', `content-length: ${Buffer.byteLength(body)}`, 'connection: close'];
+  socket.end(`HTTP/1.1 ${status}\r\n${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 function statusOf(code: ErrorCode): number {
@@ -138,12 +162,6 @@ function statusOf(code: ErrorCode): number {
 function requestIdOf({ headers }: Pick<FastifyRequest, 'headers'>): string {
   const given = headers['x-request-id'];
   return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
-}
-
-function urlOf(app: FastifyInstance, host: string): string {
-  const address = app.server.address();
-  const port = typeof address === 'object' && address ? address.port : 0;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 async function stopWithin(apollo: ApolloServer<RequestContext>, app: FastifyInstance): Promise<void> {

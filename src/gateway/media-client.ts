@@ -14,6 +14,8 @@ import type { UploadMetaInput } from '../contract/generated/media/v1/UploadMeta.
 import { fromGrpcError, hasGrpcStatus } from '../contract/grpc-errors.js';
 import { MediaService } from '../contract/services.js';
 import { channelOptions, clientCredentials, unary } from '../runtime/grpc.js';
+import { asError } from '../runtime/as-error.js';
+import { DeadlineExceeded } from '../runtime/deadline.js';
 import { Limiter, Overloaded } from '../runtime/limiter.js';
 import { formatHostPort } from '../runtime/setting-types.js';
 import type { Settings } from '../runtime/settings.js';
@@ -100,6 +102,7 @@ export class MediaClient {
     try {
       return await streamUpload(this.#client, meta, bytes);
     } catch (error) {
+      if (error instanceof DeadlineExceeded) throw new AppError(unavailable.code, 'The media service does not answer.', { cause: error });
       throw fromGrpcError(error, unavailable);
     }
   }
@@ -116,11 +119,13 @@ export class MediaClient {
   async #filesOneByOne(queries: readonly ModelQueryInput[]): Promise<(ModelFiles | Error)[]> {
     const results: (ModelFiles | Error)[] = [];
     const rest = queries.entries();
+    const end = Date.now() + readDeadlineMs;
     const worker = async (): Promise<void> => {
       for (const [index, query] of rest) {
-        // One after the other: this loop is one of a bounded number that share the iterator.
+        const call = (): Promise<ModelFiles> => unary(this.#client, methods.GetFilesByModel, query, Math.max(1, end - Date.now()));
+        // One after the other: this loop is one of a bounded number that share the iterator. The deadline is that of all together.
         // oxlint-disable-next-line no-await-in-loop
-        results[index] = await this.#call(() => unary(this.#client, methods.GetFilesByModel, query, readDeadlineMs)).catch(asError);
+        results[index] = await (Date.now() < end ? this.#call(call) : Promise.reject(new AppError(unavailable.code, unavailable.message))).catch(asError);
       }
     };
     await Promise.all(Array.from({ length: singleCallsAtOnce }, worker));
@@ -158,8 +163,3 @@ export function stateOf(client: Pick<MediaServiceClient, 'getChannel'>): Service
       return 'connecting';
   }
 }
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error('the call failed', { cause: error });
-}
-

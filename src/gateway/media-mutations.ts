@@ -1,6 +1,6 @@
 /**
  * The mutations of media. Invariant: when the client has its answer, this gateway reads the new state,
- * because the cache was invalidated before the answer; the event does the same later, for the case that this was not possible.
+ * because the cache was invalidated before the answer; the event of the media service does the same for the other gateways.
  */
 import type { IResolvers } from '@graphql-tools/utils';
 import type { FileUpload } from 'graphql-upload-minimal';
@@ -8,7 +8,8 @@ import { AppError } from '../contract/errors.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
 import { checkIdentifier } from '../contract/identifier.js';
 import { limitedBytes } from './multipart-request.js';
-import type { RequestContext } from './request-context.js';
+import type { MediaQuery } from './media-reader.js';
+import type { RequestContext, Services } from './request-context.js';
 
 interface UploadFileInput {
   file: Promise<FileUpload>;
@@ -23,7 +24,6 @@ export const mediaMutations: IResolvers<unknown, RequestContext> = {
   Mutation: {
     uploadFile: async (_parent, { input }: { input: UploadFileInput }, context) => {
       const media = await uploadFile(input, context);
-      await invalidate(context, media);
       return { success: true, message: 'The file was uploaded.', data: media };
     },
     deleteMedia: async (_parent, { id }: { id: string }, context) => {
@@ -48,7 +48,7 @@ async function uploadFile(input: UploadFileInput, { services, viewer }: RequestC
     file_name: input.fileName ?? file.filename,
     name: input.name ?? '',
   };
-  return services.media.upload(meta, limitedBytes(file, services.maxUploadBytes));
+  return writeThrough(services, owner, () => services.media.upload(meta, limitedBytes(file, services.maxUploadBytes)));
 }
 
 async function openFile(file: Promise<FileUpload>): Promise<FileUpload> {
@@ -59,22 +59,22 @@ async function openFile(file: Promise<FileUpload>): Promise<FileUpload> {
   }
 }
 
-/** The owner is looked up first: the policy needs it, and so does the invalidation, also when an earlier try has deleted the row but lost its answer. */
-async function deleteMedia(id: string, context: RequestContext): Promise<boolean> {
-  const { services, viewer } = context;
+/** The owner is looked up first: the policy needs it, and so does the invalidation. */
+async function deleteMedia(id: string, { services, viewer }: RequestContext): Promise<boolean> {
   const media = await services.media.getById(id);
   if (!media) return false;
-  const { model_type: modelType, model_id: modelId, collection_name: collectionName } = media;
-  await services.policy.authorize(viewer, { kind: 'delete', modelType, modelId, collectionName });
-  await services.media.delete(id);
-  await invalidate(context, media);
+  const owner = { modelType: media.model_type, modelId: media.model_id, collectionName: media.collection_name };
+  await services.policy.authorize(viewer, { kind: 'delete', ...owner });
+  await writeThrough(services, owner, () => services.media.delete(id));
   return true;
 }
 
-async function invalidate({ services, requestId }: RequestContext, media: Media): Promise<void> {
+/** Also a write that failed is invalidated: its answer may have been lost after it was done. */
+async function writeThrough<T>({ mediaReader, metrics }: Services, owner: MediaQuery, write: () => Promise<T>): Promise<T> {
   try {
-    await services.mediaReader.invalidate(media.model_type, media.model_id, media.collection_name);
-  } catch (error) {
-    services.log.warn({ err: error, requestId }, 'the cache could not be invalidated after a write, its event will do it');
+    return await write();
+  } finally {
+    await mediaReader.invalidateAfterWrite(owner);
+    metrics.invalidation('write');
   }
 }

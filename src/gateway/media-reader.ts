@@ -63,6 +63,16 @@ export class MediaReader {
   invalidate(modelType: string, modelId: string, collectionName: string | undefined): Promise<void> {
     return this.#cache.invalidate(ownerKey(modelType, modelId), collectionName);
   }
+
+  /** The same after a write through this gateway, whose client reads it here at once, whatever becomes of the cache. Never rejects. */
+  invalidateAfterWrite({ modelType, modelId, collectionName }: MediaQuery): Promise<void> {
+    return this.#cache.invalidateAfterWrite(ownerKey(modelType, modelId), collectionName);
+  }
+
+  /** Idempotent, never rejects. */
+  stop(): Promise<void> {
+    return this.#cache.stop();
+  }
 }
 
 async function loadFrom(client: Pick<MediaClient, 'filesByModels'>, keys: readonly EntryKey[]): Promise<(ModelMedia | Error)[]> {

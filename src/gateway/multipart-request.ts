@@ -6,7 +6,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { processRequest, type FileUpload } from 'graphql-upload-minimal';
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { AppError } from '../contract/errors.js';
+import { DeadlineExceeded, withDeadline } from '../runtime/deadline.js';
 
 /** Of `operations` and of `map`, in bytes. */
 const maxFieldBytes = 100_000;
@@ -14,11 +16,12 @@ const maxFieldBytes = 100_000;
 const maxFiles = 1;
 const maxPathsPerFile = 20;
 const idleTimeoutMs = 30_000;
+const silence = `No data arrived for ${idleTimeoutMs / 1_000} seconds.`;
 const lingerMs = 2_000;
 
 export const preflightHeaders = ['apollo-require-preflight', 'x-apollo-operation-name', 'graphql-require-preflight'];
 
-export function isMultipart(request: FastifyRequest): boolean {
+function isMultipart(request: FastifyRequest): boolean {
   return /^multipart\/form-data/i.test(request.headers['content-type'] ?? '');
 }
 
@@ -45,10 +48,11 @@ async function readOperation(request: FastifyRequest, reply: FastifyReply, { max
     throw new AppError('BAD_USER_INPUT', `A multipart request needs one of the headers ${preflightHeaders.join(', ')}, with any value.`);
   }
   await authorize(request);
-  request.raw.setTimeout(idleTimeoutMs, () => request.raw.destroy());
   try {
     // One byte more than allowed is let through, so that limitedBytes sees the excess instead of a cut-off file.
-    const operation = await processRequest(request.raw, reply.raw, { maxFieldSize: maxFieldBytes, maxFiles, maxFileSize: maxUploadBytes + 1 });
+    hearEveryParserError(request);
+    const parsing = processRequest(request.raw, reply.raw, { maxFieldSize: maxFieldBytes, maxFiles, maxFileSize: maxUploadBytes + 1 });
+    const operation = await withDeadline(parsing, idleTimeoutMs);
     checkPaths(operation);
     return operation;
   } catch (error) {
@@ -57,8 +61,18 @@ async function readOperation(request: FastifyRequest, reply: FastifyReply, { max
   }
 }
 
+/**
+ * The library listens for one error of its parser; a malformed body can cause two, and the second would end the process.
+ * The parser is first seen when the body is piped into it.
+ */
+function hearEveryParserError({ raw }: FastifyRequest): void {
+  const pipe = raw.pipe.bind(raw);
+  raw.pipe = (parser, options) => pipe(parser.on('error', () => undefined), options);
+}
+
 function explainRefusal(error: unknown): string {
   if (!(error instanceof Error)) return 'The multipart request cannot be read.';
+  if (error instanceof DeadlineExceeded) return silence;
   // The library's own advice for an empty body speaks of its configuration, which is no help to a client.
   if (error.message.startsWith('graphql-upload-minimal')) return "The multipart request has no 'operations' and no 'map'.";
   return `The multipart request cannot be read: ${error.message}`;
@@ -78,20 +92,39 @@ function checkPaths(operation: unknown): void {
   }
 }
 
-/** The bytes of a file. @throws AppError FILE_TOO_LARGE after the limit, BAD_USER_INPUT when the request breaks off or the file is used twice. */
+/** The bytes of a file. @throws AppError FILE_TOO_LARGE after the limit, BAD_USER_INPUT when the request is not as it should be or breaks off. */
 export async function* limitedBytes(file: FileUpload, maxBytes: number): AsyncGenerator<Buffer> {
-  let size = 0;
+  const stream = openOnce(file);
   try {
-    for await (const chunk of file.createReadStream()) {
-      const bytes = Buffer.from(chunk);
-      size += bytes.length;
+    const chunks: AsyncIterator<unknown> = stream[Symbol.asyncIterator]();
+    for (let size = 0; ; ) {
+      // Only the client's silence counts: while we hold the stream back, nobody waits for the client.
+      const { done, value } = await withDeadline(chunks.next(), idleTimeoutMs);
+      if (done || !Buffer.isBuffer(value)) return;
+      size += value.length;
       if (size > maxBytes) throw new AppError('FILE_TOO_LARGE', `The file is larger than ${maxBytes} bytes, the most that is allowed.`);
-      yield bytes;
+      yield value;
     }
   } catch (error) {
-    if (error instanceof AppError) throw error;
-    throw new AppError('BAD_USER_INPUT', 'The file could not be read to its end.', { cause: error });
+    throw error instanceof AppError ? error : new AppError('BAD_USER_INPUT', explainBreak(error), { cause: error });
+  } finally {
+    stream.destroy();
   }
+}
+
+function openOnce(file: FileUpload): Readable {
+  try {
+    return file.createReadStream();
+  } catch (error) {
+    throw new AppError('BAD_USER_INPUT', 'The file was used already, or its request has ended: a file can be used once.', { cause: error });
+  }
+}
+
+function explainBreak(error: unknown): string {
+  if (error instanceof DeadlineExceeded) return silence;
+  // An error of the library has a status, and a sentence that says what was wrong with the rest of the request.
+  const known = error instanceof Error && 'status' in error && error.status !== 499;
+  return known ? `The multipart request cannot be read to its end: ${error.message}` : 'The request broke off before the end of the file.';
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Who asks, and what they may do. There is no sign-in yet: everyone is anonymous and may do everything; both answers are given here only. */
+import type { IncomingHttpHeaders } from 'node:http';
 
 export interface Viewer {
   readonly kind: 'anonymous';
@@ -14,6 +15,9 @@ export interface Policy {
   authorize(viewer: Viewer, action: Action): Promise<void>;
 }
 
-export const anonymous: Viewer = { kind: 'anonymous' };
+/** Who sends the request: until there is a sign-in, nobody that we know. */
+export function viewerOf(_request: { readonly headers: IncomingHttpHeaders }): Viewer {
+  return { kind: 'anonymous' };
+}
 
 export const allowEverything: Policy = { authorize: () => Promise.resolve() };

@@ -1,6 +1,6 @@
-/** What a query may cost before it is executed, so that no query can fill memory or keep the services busy. */
+/** What a query may cost before it is executed, so that no query can fill memory or keep the process or the services busy. */
 import type { ApolloServerPlugin } from '@apollo/server';
-import { GraphQLError, type GraphQLSchema } from 'graphql';
+import { getNullableType, getVariableValues, GraphQLError, isListType, Kind, type DocumentNode, type GraphQLSchema, type OperationDefinitionNode } from 'graphql';
 import { getComplexity, type ComplexityEstimator } from 'graphql-query-complexity';
 import { AppError } from '../contract/errors.js';
 import type { RequestContext } from './request-context.js';
@@ -8,45 +8,78 @@ import type { RequestContext } from './request-context.js';
 /** Tokens of a document, before it is parsed further. */
 export const maxTokens = 4_000;
 
-/** Fields, those below a list of ids counted once per id: 500 users with their avatars and all their fields pass. */
-const maxComplexity = 20_000;
+/** Points: 500 users with all fields of their avatars pass. */
+const maxComplexity = 10_000;
 
-/** Fields that make a call of their own to a service cost as much as these many fields. */
-const callCost = 20;
-const callFields = new Set(['media', 'mediaByUUID', 'mediaURL', 'url', 'uploadFile', 'deleteMedia']);
+/** A field costs a point, and its children's; those of a list as often as it has elements, which for a list of media is assumed. */
+const assumedListSize = 50;
+
+/** Fields that cost more: `url` is one in a batch of calls, the others each make a call of their own. */
+const pointsOf = new Map([
+  ['url', 2],
+  ...['media', 'mediaByUUID', 'mediaURL', 'uploadFile', 'deleteMedia'].map((field) => [field, 20] as const),
+]);
 
 const estimate: ComplexityEstimator = ({ field, args, childComplexity }) => {
   const ids: unknown = args.ids;
-  const times = Array.isArray(ids) ? Math.max(1, ids.length) : 1;
-  return (callFields.has(field.name) ? callCost : 1) + times * childComplexity;
+  const unknownSize = isListType(getNullableType(field.type)) ? assumedListSize : 1;
+  const elements = Array.isArray(ids) ? ids.length : unknownSize;
+  return (pointsOf.get(field.name) ?? 1) + elements * childComplexity;
 };
 
+/** Refuses an operation with wrong variables, or that costs too much. Introspection is bounded by its tokens and depth. */
 export function queryLimits(schema: GraphQLSchema): ApolloServerPlugin<RequestContext> {
   return {
     requestDidStart: () =>
       Promise.resolve({
-        didResolveOperation: ({ request, document, operationName }) => {
+        didResolveOperation: ({ request, document, operation }) => {
+          // No operation, or not the one that was named: Apollo says so next.
+          if (!operation) return Promise.resolve();
           const variables = request.variables ?? {};
-          const options = { schema, query: document, variables, estimators: [estimate], ...(operationName && { operationName }) };
-          refuseAbove(complexityOf(options));
+          checkVariables(schema, operation, variables);
+          if (!isIntrospection(operation)) refuseAbove(complexityOf({ schema, document, operation, variables }));
           return Promise.resolve();
         },
       }),
   };
 }
 
-function complexityOf(options: Parameters<typeof getComplexity>[0]): number {
+/** Names the first mistake, not all: each costs time, and a body has room for hundreds of thousands. */
+function checkVariables(schema: GraphQLSchema, { variableDefinitions = [] }: OperationDefinitionNode, given: Record<string, unknown>): void {
+  const [mistake] = getVariableValues(schema, variableDefinitions, given, { maxErrors: 1 }).errors ?? [];
+  if (mistake) throw refusal('BAD_USER_INPUT', mistake.message);
+}
+
+interface Operation {
+  schema: GraphQLSchema;
+  document: DocumentNode;
+  operation: OperationDefinitionNode;
+  /** As they were given: the library coerces them itself. */
+  variables: Record<string, unknown>;
+}
+
+function complexityOf({ schema, document, operation, variables }: Operation): number {
   try {
-    return getComplexity(options);
+    const name = operation.name && { operationName: operation.name.value };
+    return getComplexity({ schema, query: document, variables, estimators: [estimate], ...name });
   } catch (error) {
-    // Variables that do not fit: the execution says so, with the code of that mistake.
-    if (error instanceof GraphQLError) return 0;
-    throw error;
+    if (!(error instanceof GraphQLError)) throw error;
+    // The library's own bound on what it counts; all else is an argument that does not fit.
+    if (error.message.includes('maximum allowed number of nodes')) return Infinity;
+    throw refusal('BAD_USER_INPUT', error.message);
   }
+}
+
+function isIntrospection({ selectionSet }: OperationDefinitionNode): boolean {
+  return selectionSet.selections.every((selection) => selection.kind === Kind.FIELD && selection.name.value.startsWith('__'));
 }
 
 function refuseAbove(complexity: number): void {
   if (complexity <= maxComplexity) return;
-  const refusal = new AppError('QUERY_TOO_COMPLEX', `The query costs ${complexity} points, at most ${maxComplexity} are allowed. Ask for less at once.`);
-  throw new GraphQLError(refusal.message, { originalError: refusal, extensions: { http: { status: 400 } } });
+  const cost = Number.isFinite(complexity) ? `${complexity} points` : 'too much to count';
+  throw refusal('QUERY_TOO_COMPLEX', `The query costs ${cost}, at most ${maxComplexity} points are allowed. Ask for less at once.`);
+}
+
+function refusal(code: 'BAD_USER_INPUT' | 'QUERY_TOO_COMPLEX', message: string): GraphQLError {
+  return new GraphQLError(message, { originalError: new AppError(code, message), extensions: { http: { status: 400 } } });
 }

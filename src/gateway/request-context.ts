@@ -4,9 +4,12 @@ import type { FileURL } from '../contract/generated/media/v1/FileURL.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
 import type { User } from '../contract/generated/user/v1/User.js';
 import { maxBatchSize } from '../contract/services.js';
+import { AppError } from '../contract/errors.js';
+import { asError } from '../runtime/as-error.js';
 import type { Logger } from '../runtime/logger.js';
 import type { MediaClient } from './media-client.js';
 import type { MediaQuery, MediaReader, ModelMedia } from './media-reader.js';
+import type { GatewayMetrics } from './metrics.js';
 import type { Policy, Viewer } from './policy.js';
 import type { UserClient } from './user-client.js';
 
@@ -16,6 +19,7 @@ export interface Services {
   mediaReader: MediaReader;
   users: UserClient;
   policy: Policy;
+  metrics: GatewayMetrics;
   maxUploadBytes: number;
   log: Logger;
 }
@@ -57,16 +61,18 @@ function createLoaders({ media, mediaReader, users }: Services): Loaders {
   };
 }
 
+/** Each is a call of its own. */
+const maxExpiries = 10;
+
 /** One batch per expiry that is asked for; nearly always one. */
 function urlLoaders(media: MediaClient): Loaders['mediaUrl'] {
   const byExpiry = new Map<number, DataLoader<string, FileURL>>();
   return ({ id, expirySeconds }) => {
+    if (byExpiry.size >= maxExpiries && !byExpiry.has(expirySeconds)) {
+      throw new AppError('BAD_USER_INPUT', `A request can ask for ${maxExpiries} different expirySeconds at most.`);
+    }
     const loader = byExpiry.get(expirySeconds) ?? new DataLoader((ids) => media.urls(ids, expirySeconds), { maxBatchSize });
     byExpiry.set(expirySeconds, loader);
     return loader.load(id);
   };
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error('the call failed', { cause: error });
 }

@@ -7,6 +7,7 @@ import type { User } from '../contract/generated/user/v1/User.js';
 import type { UserServiceClient } from '../contract/generated/user/v1/UserService.js';
 import { fromGrpcError } from '../contract/grpc-errors.js';
 import { UserService } from '../contract/services.js';
+import { asError } from '../runtime/as-error.js';
 import { channelOptions, clientCredentials, unary } from '../runtime/grpc.js';
 import { formatHostPort } from '../runtime/setting-types.js';
 import type { Settings } from '../runtime/settings.js';
@@ -39,14 +40,13 @@ export class UserClient {
     return stateOf(this.#client);
   }
 
-  /** In the order of `ids`, at most 500, one call for those that are not cached; undefined for an unknown one. */
-  async getMany(ids: readonly string[]): Promise<(User | undefined)[]> {
+  /** In the order of `ids`, at most 500, one call for those that are not cached; undefined for an unknown one, an Error for one that failed. Never rejects. */
+  async getMany(ids: readonly string[]): Promise<(User | undefined | Error)[]> {
     const cached = ids.map((id) => this.#cache?.get(id));
     const missing = ids.filter((_, index) => !cached[index]);
-    if (missing.length === 0) return Promise.all(cached.map(async (user) => user));
-    const loading = this.#load(missing);
+    const loading = missing.length > 0 ? this.#load(missing) : Promise.resolve(new Map<string, User>());
     for (const id of missing) this.#keep(id, loading);
-    return Promise.all(ids.map(async (id, index) => cached[index] ?? (await loading).get(id)));
+    return Promise.all(ids.map((id, index) => (cached[index] ?? loading.then((found) => found.get(id))).catch(asError)));
   }
 
   /** The next read asks the service. */

@@ -3,17 +3,21 @@
  * Invariant: an answer never waits for a client that does not read when the server stops.
  */
 import Fastify, { type FastifyPluginAsync } from 'fastify';
+import { httpUrlOf } from '../runtime/http-url.js';
 import type { Logger } from '../runtime/logger.js';
-import { formatHostPort, type HostPort } from '../runtime/setting-types.js';
+import type { HostPort } from '../runtime/setting-types.js';
+import { usable } from '../runtime/settings.js';
+import type { MediaParts } from './media-service.js';
 
 export interface MediaHttpOptions {
   address: HostPort;
   delivery: FastifyPluginAsync;
+  /** The state of each part; `database` is what it cannot do without. */
+  parts: () => Promise<MediaParts>;
   log: Logger;
 }
 
 export interface MediaHttpServer {
-  address: HostPort;
   /** The base of the URLs of what it serves. */
   url: string;
   /** Lets answers finish for a second, then cuts them off. Idempotent, never rejects. */
@@ -21,20 +25,23 @@ export interface MediaHttpServer {
 }
 
 const drainMs = 1_000;
-const anyAddress = new Set(['0.0.0.0', '[::]']);
 
 /** Resolves once requests are answered. @throws Error when the address cannot be bound. */
-export async function startMediaHttp({ address, delivery, log }: MediaHttpOptions): Promise<MediaHttpServer> {
+export async function startMediaHttp({ address, delivery, parts, log }: MediaHttpOptions): Promise<MediaHttpServer> {
   const server = Fastify({ logger: false, requestTimeout: 30_000, keepAliveTimeout: 30_000, maxRequestsPerSocket: 10_000 });
   let ready = true;
-  server.get('/livez', () => ({ status: 'ok' }));
-  server.get('/readyz', (_request, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ok' : 'stopping' }));
+  server.get('/livez', () => ({ status: 'alive' }));
+  server.get('/readyz', async (_request, reply) => {
+    const states = await parts();
+    const able = states.database === 'ready' ? 'ready' : 'unavailable';
+    const status = ready ? able : 'stopping';
+    return reply.code(status === 'ready' ? 200 : 503).send({ status, parts: states });
+  });
   await server.register(delivery);
   const { host } = address;
   // Node wants an IPv6 address without the brackets that it has in a URL.
-  await server.listen({ host: host.replace(/^\[|\]$/g, ''), port: address.port });
-  const bound = server.server.address();
-  const port = typeof bound === 'object' && bound ? bound.port : address.port;
+  await usable('MEDIA_HTTP_ADDR', server.listen({ host: host.replace(/^\[|\]$/g, ''), port: address.port }));
+  const url = httpUrlOf(host, server.server.address());
   const stop = async (): Promise<void> => {
     ready = false;
     const cut = setTimeout(() => server.server.closeAllConnections(), drainMs);
@@ -43,8 +50,7 @@ export async function startMediaHttp({ address, delivery, log }: MediaHttpOption
   };
   let stopped: Promise<void> | undefined;
   return {
-    address: { host, port },
-    url: `http://${formatHostPort({ host: anyAddress.has(host) ? 'localhost' : host, port })}`,
+    url,
     stop: () => (stopped ??= stop()),
   };
 }

@@ -11,6 +11,8 @@ import { BlobDigest } from './blob-digest.js';
 import type { BlobStore, ByteRange, StagedBlob } from './blob-store.js';
 import { hasErrno } from './errno.js';
 
+const uuidName = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** A temporary file this old belongs to a process that is gone. */
 const leftoverMs = 3_600_000;
 
@@ -119,7 +121,8 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 async function removeLeftovers(tmp: string): Promise<void> {
-  const names = await readdir(tmp);
+  // Only what we have named ourselves: the directory is the operator's choice.
+  const names = (await readdir(tmp)).filter((name) => uuidName.test(name));
   const before = Date.now() - leftoverMs;
   for (const name of names) {
     const path = join(tmp, name);

@@ -3,16 +3,19 @@
  * Invariant: what is started is ended in reverse: no new calls, uploads in flight finish, events leave, then the stores close.
  */
 import type { FastifyPluginAsync } from 'fastify';
-import type { MessageBus } from '../messaging/message-bus.js';
+import { sql } from 'kysely';
+import type { BusState, MessageBus } from '../messaging/message-bus.js';
+import { withDeadline } from '../runtime/deadline.js';
 import { startWith } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import type { HostPort } from '../runtime/setting-types.js';
-import type { Settings } from '../runtime/settings.js';
+import { usable, type Settings } from '../runtime/settings.js';
 import { createDelivery } from './delivery.js';
 import { startMediaGrpc } from './grpc-server.js';
 import { Library } from './library.js';
 import { OutboxRelay } from './outbox-relay.js';
 import { UrlSigner } from './signed-urls.js';
+import type { SqlDatabase } from './sql-database.js';
 import { createSqlMediaStore } from './sql-media-store.js';
 import { createSqlOutbox } from './sql-outbox.js';
 import { openBlobStore, openDatabase } from './storage.js';
@@ -31,8 +34,16 @@ export interface MediaService {
   grpcAddress: HostPort;
   /** GET and HEAD of `/files/…`. */
   delivery: FastifyPluginAsync;
+  /** Never rejects. */
+  parts(): Promise<MediaParts>;
   /** Idempotent, never rejects. */
   stop(): Promise<void>;
+}
+
+/** The state of each part, in a word. */
+export interface MediaParts {
+  database: 'ready' | 'unavailable';
+  broker: BusState | 'off';
 }
 
 const minSecretLength = 16;
@@ -42,9 +53,9 @@ const relayStopMs = 2_500;
 /** Resolves once gRPC calls are answered. @throws Error when a store cannot be opened or the address cannot be bound; nothing is left running then. */
 export function createMediaService({ settings, log, bus, publicUrl }: MediaServiceOptions): Promise<MediaService> {
   return startWith(log, async (lifecycle) => {
-    const database = await openDatabase(settings, log);
+    const database = await usable(settings.MEDIA_DATABASE_URL ? 'MEDIA_DATABASE_URL' : 'DATA_DIR', openDatabase(settings, log));
     lifecycle.own('database', () => database.stop());
-    const blobs = await openBlobStore(settings);
+    const blobs = await usable(settings.MEDIA_STORAGE_URL ? 'MEDIA_STORAGE_URL' : 'DATA_DIR', openBlobStore(settings));
     lifecycle.own('blob store', () => blobs.stop());
     const keys = settings.MEDIA_URL_KEYS ?? (await keptKeys(settings.DATA_DIR));
     if (keys.some(({ secret }) => secret.length < minSecretLength)) {
@@ -64,9 +75,19 @@ export function createMediaService({ settings, log, bus, publicUrl }: MediaServi
       publicUrl,
       onCommit: () => relay?.wake(),
     });
-    const grpc = await startMediaGrpc({ library, log, address: settings.MEDIA_GRPC_ADDR, tls: settings });
+    const grpc = await usable('MEDIA_GRPC_ADDR', startMediaGrpc({ library, log, address: settings.MEDIA_GRPC_ADDR, tls: settings }));
     lifecycle.own('gRPC server', () => grpc.stop(), grpcStopMs);
 
-    return { grpcAddress: grpc.address, delivery: createDelivery({ library, signer, log }), stop: () => lifecycle.stop() };
+    return { grpcAddress: grpc.address, delivery: createDelivery({ library, signer, log }), parts: partsOf(database, bus), stop: () => lifecycle.stop() };
   });
+}
+
+const databaseDeadlineMs = 1_000;
+
+function partsOf(database: SqlDatabase, bus: MessageBus | undefined): () => Promise<MediaParts> {
+  return async () => {
+    const answered = withDeadline(sql`select 1`.execute(database.db), databaseDeadlineMs);
+    const state = await answered.then(() => 'ready' as const, () => 'unavailable' as const);
+    return { database: state, broker: bus?.state ?? 'off' };
+  };
 }

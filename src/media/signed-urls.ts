@@ -6,7 +6,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { AppError } from '../contract/errors.js';
 import type { SigningKey } from '../runtime/setting-types.js';
 
-export const defaultExpirySeconds = 900;
+const defaultExpirySeconds = 900;
 const maxExpirySeconds = 604_800;
 
 /** `inline`: types that are safe to show are shown; `attachment`: always a download. */

@@ -21,10 +21,6 @@ export class Lifecycle {
     this.#log = log;
   }
 
-  get stopping(): boolean {
-    return this.#stopped !== undefined;
-  }
-
   /**
    * Takes ownership of something that was started.
    * `deadlineMs`: Default 2,000. How long its end may take before the next step goes ahead; an exceeded one is logged.

@@ -1,5 +1,5 @@
 /** The kinds of values that a setting can have: text in, checked value out, with the sentence that says what is allowed. */
-import { accessSync, constants } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 export type Program = 'gateway' | 'media' | 'users';
@@ -60,16 +60,35 @@ export function formatHostPort({ host, port }: HostPort): string {
   return `${host}:${port}`;
 }
 
+/** A `host:port` to connect to: unlike one to listen on, its port cannot be 0. */
+export const target: z.ZodType<HostPort, string> = hostPort.refine(({ port }) => port > 0, 'must be host:port, with a port from 1 to 65535');
+
 const schemesOf = (protocols: readonly string[]): string => protocols.map((protocol) => `${protocol}//`).join(' or ');
 
-/** A URL of one of `protocols` (each with its colon), kept as it was written. */
+/** A URL of one of `protocols` (each with its colon) that names a host, kept as it was written. */
 export const urlOf = (...protocols: string[]): z.ZodType<string, string> =>
-  z
-    .string()
-    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), `must be a URL that begins with ${schemesOf(protocols)}`);
+  z.string().refine((text) => hasHost(text, protocols), `must be a URL that begins with ${schemesOf(protocols)} and names a host`);
+
+function hasHost(text: string, protocols: readonly string[]): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocols.includes(protocol) && hostname !== '';
+}
+
+/** `file:relative` or `file:///absolute`: a place, but not the root of everything. */
+const fileUrl = z.string().refine((text) => /^file:(\/\/)?[^/]|^file:(\/\/)?\/+[^/]/.test(text), 'must name a file or directory, as file:path or file:///path');
+
+/** A file URL, or a URL of one of `protocols` that names a host. */
+export const fileOr = (...protocols: string[]): z.ZodType<string, string> =>
+  z.string().refine(
+    (text) => fileUrl.safeParse(text).success || hasHost(text, protocols),
+    `must be file:path, file:///path or a URL that begins with ${schemesOf(protocols)} and names a host or bucket`,
+  );
 
 /** Without a trailing slash, so that paths are appended to it. */
-export const httpUrl: z.ZodType<string, string> = urlOf('http:', 'https:').transform((text) => text.replace(/\/+$/, ''));
+export const httpUrl: z.ZodType<string, string> = urlOf('http:', 'https:')
+  .refine((text) => !/[?#]/.test(text), 'must be a URL without query and fragment')
+  .transform((text) => text.replace(/\/+$/, ''));
 
 /** `host:port` or a redis(s) URL; always a URL afterwards. */
 export const redisAddress: z.ZodType<string, string> = z.string().transform((text, context) => {
@@ -80,8 +99,6 @@ export const redisAddress: z.ZodType<string, string> = z.string().transform((tex
   return z.NEVER;
 });
 
-export const storageUrl: z.ZodType<string, string> = urlOf('file:', 's3:');
-
 export interface SigningKey {
   id: string;
   secret: string;
@@ -90,16 +107,15 @@ export interface SigningKey {
 export const signingKeys: z.ZodType<SigningKey[], string> = z.string().transform((text, context) => {
   const keys = text.split(',').map((part) => /^(?<id>[\w-]{1,32}):(?<secret>.+)$/.exec(part.trim())?.groups);
   const complete = keys.flatMap((key) => (key?.id && key.secret ? [{ id: key.id, secret: key.secret }] : []));
-  if (complete.length === keys.length) return complete;
-  context.addIssue('must be kid:secret, or several of them separated by commas');
+  if (complete.length === keys.length && new Set(complete.map(({ id }) => id)).size === keys.length) return complete;
+  context.addIssue('must be kid:secret, or several of them with different kids, separated by commas');
   return z.NEVER;
 });
 
-export const readablePath: z.ZodType<string, string> = z.string().refine((path) => {
+export const pemFile: z.ZodType<string, string> = z.string().refine((path) => {
   try {
-    accessSync(path, constants.R_OK);
-    return true;
+    return readFileSync(path, 'latin1').includes('-----BEGIN ');
   } catch {
     return false;
   }
-}, 'must name a file that can be read');
+}, 'must name a PEM file that can be read');

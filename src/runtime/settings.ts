@@ -6,16 +6,17 @@
 import { z } from 'zod';
 import { logLevels } from './logger.js';
 import {
+  fileOr,
   hostPort,
   httpUrl,
   integer,
   oneOf,
   optionalSetting,
-  readablePath,
+  pemFile,
   redisAddress,
   setting,
   signingKeys,
-  storageUrl,
+  target,
   urlOf,
   type Program,
   type Setting,
@@ -37,15 +38,15 @@ export const settingsTable = {
   RABBITMQ_ADDR: optionalSetting(messaging, urlOf('amqp:', 'amqps:'), 'unset', '`amqp(s)://` URL; unset: entries end by their TTL only (`npm start`: a bus in the process)'),
   MEDIA_EVENTS_EXCHANGE: setting(messaging, z.string().max(255), 'media.events', 'durable topic exchange of the events'),
   EVENTS_QUEUE_PREFIX: setting(gateway, z.string().max(200), 'api-gateway', 'begin of the names of the gateway\'s queues'),
-  MEDIA_SERVICE_ADDR: setting(gateway, hostPort, 'localhost:50056', 'gRPC target: the media service'),
-  USER_SERVICE_ADDR: setting(gateway, hostPort, 'localhost:50051', 'gRPC target: the user service'),
+  MEDIA_SERVICE_ADDR: setting(gateway, target, 'localhost:50056', 'gRPC target: the media service'),
+  USER_SERVICE_ADDR: setting(gateway, target, 'localhost:50051', 'gRPC target: the user service'),
   MEDIA_GRPC_ADDR: setting(media, hostPort, '127.0.0.1:50056', 'where the media service listens for gRPC'),
   USER_GRPC_ADDR: setting(users, hostPort, '127.0.0.1:50051', 'where the user service listens for gRPC'),
   MEDIA_HTTP_ADDR: setting(media, hostPort, '127.0.0.1:8081', 'where the media service serves the bytes'),
   MEDIA_PUBLIC_URL: optionalSetting(media, httpUrl, 'derived', 'base of the URLs of the bytes; unset: the address they are served on'),
   MEDIA_URL_KEYS: optionalSetting(media, signingKeys, 'made', '`kid:secret,…`; the first signs URLs, all verify; unset: made once and kept in `DATA_DIR`'),
-  MEDIA_DATABASE_URL: optionalSetting(media, urlOf('file:', 'postgres:', 'postgresql:'), 'in `DATA_DIR`', '`file:…` or `postgres://…`: the media rows'),
-  MEDIA_STORAGE_URL: optionalSetting(media, storageUrl, 'in `DATA_DIR`', '`file:…` or `s3://bucket/prefix`: the bytes'),
+  MEDIA_DATABASE_URL: optionalSetting(media, fileOr('postgres:', 'postgresql:'), 'in `DATA_DIR`', '`file:…` or `postgres://…`: the media rows'),
+  MEDIA_STORAGE_URL: optionalSetting(media, fileOr('s3:'), 'in `DATA_DIR`', '`file:…` or `s3://bucket/prefix`: the bytes'),
   S3_ENDPOINT: optionalSetting(media, httpUrl, 'unset', 'endpoint of an S3-compatible store; unset: AWS itself'),
   AWS_REGION: setting(media, z.string(), 'us-east-1', 'region of the bucket'),
   AWS_ACCESS_KEY_ID: optionalSetting(media, z.string(), 'unset', 'key of the bucket; with its secret'),
@@ -58,9 +59,9 @@ export const settingsTable = {
   CACHE_KEY_PREFIX: setting(gateway, z.string().regex(/^[^{}\s]{1,64}$/, 'must have 1 to 64 characters, without braces and spaces'), 'mg', 'begin of the Redis keys'),
   ORIGIN_MAX_CONCURRENCY: setting(gateway, integer(1, 100_000), '64', 'calls to the media service in flight, per gateway'),
   USER_CACHE_TTL_SECONDS: setting(gateway, integer(0, 86_400), '5', 'how long a user is kept in the process; 0: not at all'),
-  GRPC_TLS_CA: optionalSetting(everywhere, readablePath, 'unset', 'PEM file: clients use TLS and trust it, servers ask for a client certificate of it'),
-  GRPC_TLS_CERT: optionalSetting(everywhere, readablePath, 'unset', 'PEM file: certificate that this process shows over gRPC; with `GRPC_TLS_KEY`'),
-  GRPC_TLS_KEY: optionalSetting(everywhere, readablePath, 'unset', 'PEM file: its key'),
+  GRPC_TLS_CA: optionalSetting(everywhere, pemFile, 'unset', 'PEM file: clients use TLS and trust it, servers ask for a client certificate of it'),
+  GRPC_TLS_CERT: optionalSetting(everywhere, pemFile, 'unset', 'PEM file: certificate that this process shows over gRPC; with `GRPC_TLS_KEY`'),
+  GRPC_TLS_KEY: optionalSetting(everywhere, pemFile, 'unset', 'PEM file: its key'),
 };
 
 type Table = typeof settingsTable;
@@ -92,6 +93,19 @@ export function readSettings(env: NodeJS.ProcessEnv, programs: readonly Program[
   const settings = values as Settings;
   checkTogether(settings);
   return Object.freeze(settings);
+}
+
+/**
+ * What `work` gives. A failure is that of the setting which it uses: it stops the start with a sentence that names it.
+ * @throws SettingsError
+ */
+export async function usable<T>(name: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof SettingsError) throw error;
+    throw new SettingsError(`${name} cannot be used: ${error instanceof Error ? error.message : String(error)}.`, { cause: error });
+  }
 }
 
 function checkTogether(settings: Settings): void {

@@ -9,7 +9,7 @@ import { maxBatchSize, UserService } from '../contract/services.js';
 import { listenGrpc, serverCredentials } from '../runtime/grpc.js';
 import type { Logger } from '../runtime/logger.js';
 import type { HostPort } from '../runtime/setting-types.js';
-import type { Settings } from '../runtime/settings.js';
+import { usable, type Settings } from '../runtime/settings.js';
 
 const users = new Map<string, User>(
   [
@@ -42,7 +42,7 @@ export async function createUsersService(settings: Settings, log: Logger): Promi
   server.addService(UserService.service, handlers);
   const health = new HealthImplementation({ '': 'SERVING', 'user.v1.UserService': 'SERVING' });
   health.addToServer(server);
-  const listening = await listenGrpc(server, settings.USER_GRPC_ADDR, await serverCredentials(settings));
+  const listening = await usable('USER_GRPC_ADDR', listenGrpc(server, settings.USER_GRPC_ADDR, await serverCredentials(settings)));
   log.info({ grpc: listening.address }, 'user service is ready');
   return {
     grpcAddress: listening.address,

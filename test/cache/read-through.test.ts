@@ -129,6 +129,35 @@ describe('ReadThrough', () => {
     await early;
   });
 
+  it('reads its own writes while the store confirms no invalidation, and gets it confirmed afterwards', async () => {
+    const store = memory();
+    let away = false;
+    const flaky: CacheStore = {
+      ...withFill(store, (fills) => store.fill(fills)),
+      invalidate: (owner, collection) => (away ? Promise.reject(new Error('away')) : store.invalidate(owner, collection)),
+    };
+    const cache = cacheOn(flaky);
+    const other = cacheOn(store);
+    expect(await cache.readMany([avatar])).toEqual(['User:1 avatars version 1']);
+    away = true;
+    origin.version = 2;
+    await cache.invalidateAfterWrite(avatar.owner, avatar.collection);
+    // The store is there again for reads, and still has the old entry.
+    expect(await other.readMany([avatar])).toEqual(['User:1 avatars version 1']);
+    expect(await cache.readMany([avatar])).toEqual(['User:1 avatars version 2']);
+    away = false;
+    await waitFor(async () => (await other.readMany([avatar]))[0] === 'User:1 avatars version 2', { what: 'the store to confirm' });
+    await waitFor(
+      async () => {
+        const calls = origin.calls.length;
+        await cache.readMany([avatar]);
+        return origin.calls.length === calls;
+      },
+      { what: 'the cache to be used again' },
+    );
+    await cache.stop();
+  });
+
   it('loads for every reader itself while the store is out of reach', async () => {
     const cache = cacheOn(noStore);
     await Promise.all([cache.readMany([avatar]), cache.readMany([avatar])]);

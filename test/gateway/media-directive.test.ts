@@ -8,7 +8,6 @@ import type { ModelQueryInput } from '../../src/contract/generated/media/v1/Mode
 import { applyMediaDirective } from '../../src/gateway/media-directive.js';
 import { MediaReader } from '../../src/gateway/media-reader.js';
 import { createRequestContext, type RequestContext, type Services } from '../../src/gateway/request-context.js';
-import { anonymous } from '../../src/gateway/policy.js';
 import { aMedia } from '../support/fake-origin.js';
 
 const base = `
@@ -27,7 +26,7 @@ function contextOf(asked: ModelQueryInput[][]): RequestContext {
   const mediaReader = new MediaReader({ client: { filesByModels }, store: noStore, settings, observe: () => undefined, maxAgeMs: () => Infinity });
   // The directive reaches nothing else of the services.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return createRequestContext({ mediaReader } as Services, { requestId: 'test', viewer: anonymous });
+  return createRequestContext({ mediaReader } as Services, { requestId: 'test', viewer: { kind: 'anonymous' } });
 }
 
 describe('@media', () => {

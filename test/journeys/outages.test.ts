@@ -1,5 +1,6 @@
 /** The outage table of the README: what is answered while a part is away, and that it recovers by itself. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { startTcpProxy } from '../support/faults/tcp-proxy.js';
 import { startFakeOrigin, type FakeOrigin } from '../support/fake-origin.js';
 import { publish } from '../support/foreign-publisher.js';
 import { codesOf, query } from '../support/graphql.js';
@@ -102,6 +103,32 @@ describe('while a part is away', () => {
         await waitFor(async () => JSON.stringify(await avatarOf()).includes(fileName), { what: 'the event to be applied', ...recovery });
         await rabbitmq.kill();
         expect(JSON.stringify(await avatarOf())).toContain(fileName);
+      }
+    });
+  });
+
+  describe('Redis, in the moment of a write, without a broker', () => {
+    let redis: PrivateServer;
+    afterEach(() => redis.stop());
+
+    it('the gateway that took the write reads it, and so do the others soon after', async () => {
+      redis = await startRedis();
+      const proxy = await startTcpProxy({ host: redis.host, port: redis.port });
+      gateway = await startGateway({ ...services(), REDIS_ADDR: proxy.through(redis.url) });
+      const other = await startGateway({ ...services(), REDIS_ADDR: redis.url });
+      try {
+        origin.put([{ id: '77', model_id: '1', file_name: 'face.png' }]);
+        await waitFor(async () => JSON.stringify((await query(other.url, avatarQuery, { id: '1' })).data) === JSON.stringify(face), { what: 'the avatar to be cached' });
+        await proxy.refuse();
+        expect((await query(gateway.url, 'mutation { deleteMedia(id: "77") { success } }')).data).toEqual({ deleteMedia: { success: true } });
+        await proxy.accept();
+        const mine = async (): Promise<unknown> => (await query(gateway?.url ?? '', avatarQuery, { id: '1' })).data;
+        for (let times = 0; times < 20; times += 1) expect(await mine()).toEqual({ user: { id: '1', avatar: null } });
+        await waitFor(async () => JSON.stringify((await query(other.url, avatarQuery, { id: '1' })).data).includes('null'), { what: 'the other gateway to be fresh' });
+        expect(await mine()).toEqual({ user: { id: '1', avatar: null } });
+      } finally {
+        await other.stop();
+        await proxy.stop();
       }
     });
   });

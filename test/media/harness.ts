@@ -46,7 +46,7 @@ export class Harness {
     const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });
     let publicUrl = '';
     const service = await createMediaService({ settings, log, bus, publicUrl: () => publicUrl });
-    const http = await startMediaHttp({ address: settings.MEDIA_HTTP_ADDR, delivery: service.delivery, log });
+    const http = await startMediaHttp({ address: settings.MEDIA_HTTP_ADDR, delivery: service.delivery, parts: () => service.parts(), log });
     publicUrl = http.url;
     const client = new MediaService(formatHostPort(service.grpcAddress), credentials.createInsecure());
     return new Harness({ dir: home, bus, service, http, client, lines });
