@@ -31,6 +31,8 @@ export function optionalSetting<T>(
   return { programs, type, default: undefined, shownDefault, meaning, aliases };
 }
 
+export const shortText = (maxLength: number): z.ZodType<string, string> => z.string().max(maxLength, `must have at most ${maxLength} characters`);
+
 export const integer = (min: number, max: number): z.ZodType<number, string> =>
   z
     .string()
