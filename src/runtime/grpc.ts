@@ -4,7 +4,9 @@
  */
 import {
   credentials,
+  logVerbosity,
   ServerCredentials,
+  setLogVerbosity,
   type Server,
   type ChannelCredentials,
   type ChannelOptions,
@@ -13,6 +15,9 @@ import {
 import type { MethodDefinition } from '@grpc/proto-loader';
 import { readFile } from 'node:fs/promises';
 import { formatHostPort, type HostPort } from './setting-types.js';
+
+// grpc-js writes lines of its own to standard error; all that they say reaches our log as an error.
+setLogVerbosity(logVerbosity.NONE);
 
 /** The TLS settings, as `Settings` has them. */
 export interface TlsFiles {

@@ -1,5 +1,5 @@
 /** The process's structured log: JSON lines on standard output. Secrets never reach it: what could hold one is redacted here. */
-import { pino, type Logger } from 'pino';
+import { pino, type Logger, type LoggerOptions } from 'pino';
 
 export type { Logger };
 
@@ -7,7 +7,7 @@ export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 's
 export type LogLevel = (typeof logLevels)[number];
 
 export function createLogger(program: string, level: LogLevel): Logger {
-  return pino({
+  const options: LoggerOptions = {
     name: program,
     level,
     base: { pid: process.pid },
@@ -15,7 +15,9 @@ export function createLogger(program: string, level: LogLevel): Logger {
     formatters: { level: (label) => ({ level: label }) },
     redact: { paths: ['req.headers.authorization', 'req.headers.cookie', 'url', '*.url'], censor: '[redacted]' },
     serializers: { err: describeError },
-  });
+  };
+  // Synchronous: an asynchronous one blocks the exit for ever when whoever read the output has gone.
+  return pino(options, pino.destination({ dest: 1, sync: true }));
 }
 
 /**

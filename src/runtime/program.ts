@@ -34,7 +34,7 @@ export async function runProgram({ name, programs, defaults, start }: ProgramOpt
     host.stdout.write(helpText(name, programs));
     return;
   }
-  const settings = settingsOrExit(programs, { ...defaults, ...host.env }, host);
+  const settings = settingsOrExit(programs, { ...defaults, ...withoutEmpty(host.env) }, host);
   const log = createLogger(name, settings.LOG_LEVEL);
   const starting = start(settings, log);
 
@@ -70,6 +70,11 @@ export async function runProgram({ name, programs, defaults, start }: ProgramOpt
     else log.fatal({ err: error }, 'cannot start');
     await end(1);
   }
+}
+
+/** An empty variable counts as unset. */
+function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value));
 }
 
 function settingsOrExit(programs: readonly Program[], env: NodeJS.ProcessEnv, host: Host): Settings {
