@@ -4,11 +4,12 @@ import { startTcpProxy } from '../support/faults/tcp-proxy.js';
 import { startFakeOrigin, type FakeOrigin } from '../support/fake-origin.js';
 import { publish } from '../support/foreign-publisher.js';
 import { codesOf, query } from '../support/graphql.js';
-import { partsOf, startGateway, type Program } from '../support/programs.js';
+import { partsOf, startGateway, startMediaService, type Program } from '../support/programs.js';
+import { startPostgres } from '../support/servers/postgres.js';
 import type { PrivateServer } from '../support/servers/private-server.js';
 import { startRabbitMQ, type RabbitMQ } from '../support/servers/rabbitmq.js';
 import { startRedis } from '../support/servers/redis.js';
-import { freePort, waitFor } from '../support/wait.js';
+import { freePort, tempDir, waitFor } from '../support/wait.js';
 
 const avatarQuery = 'query ($id: ID!) { user(id: $id) { id avatar { fileName } } }';
 /** Of a part that is back, in milliseconds: the bound that users are promised. */
@@ -189,6 +190,28 @@ describe('while a part is away', () => {
         expect(codesOf(answer)).toEqual(['MEDIA_SERVICE_UNAVAILABLE']);
       } finally {
         await users.stop();
+      }
+    });
+  });
+
+  describe('the database of the media service', () => {
+    it('away: it says that it is not ready, and of which part, and recovers', async () => {
+      const [postgres, data] = await Promise.all([startPostgres(), tempDir('outages')]);
+      const media = await startMediaService({ DATA_DIR: data.path, MEDIA_DATABASE_URL: postgres.url });
+      const readiness = async (): Promise<unknown> => {
+        const response = await fetch(`${media.url}/readyz`, { signal: AbortSignal.timeout(5_000) });
+        return { status: response.status, body: await response.json() };
+      };
+      try {
+        expect(await readiness()).toEqual({ status: 200, body: { status: 'ready', parts: { database: 'ready', broker: 'off' } } });
+        await postgres.kill();
+        expect(await readiness()).toEqual({ status: 503, body: { status: 'unavailable', parts: { database: 'unavailable', broker: 'off' } } });
+        await postgres.start();
+        await waitFor(async () => (await fetch(`${media.url}/readyz`)).status === 200, { what: 'the media service to be ready again', ...recovery });
+      } finally {
+        await media.stop();
+        await postgres.stop();
+        await data.remove();
       }
     });
   });
