@@ -14,7 +14,9 @@ import {
 } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import { formatHostPort, type HostPort } from './setting-types.js';
+import { usable } from './settings.js';
 
 // grpc-js writes lines of its own to standard error; all that they say reaches our log as an error.
 setLogVerbosity(logVerbosity.NONE);
@@ -43,7 +45,13 @@ export async function serverCredentials(files: TlsFiles): Promise<ServerCredenti
 async function readTlsFiles(files: TlsFiles): Promise<{ ca: Buffer | null; cert: Buffer | null; key: Buffer | null }> {
   const paths = [files.GRPC_TLS_CA, files.GRPC_TLS_CERT, files.GRPC_TLS_KEY];
   const [ca = null, cert = null, key = null] = await Promise.all(paths.map((path) => (path ? readFile(path) : Promise.resolve(null))));
+  await usable('GRPC_TLS_CA, GRPC_TLS_CERT or GRPC_TLS_KEY', checkTogether({ ca, cert, key }));
   return { ca, cert, key };
+}
+
+/** grpc-js looks into them only with the first connection. @throws Error when TLS cannot be had with these. */
+async function checkTogether({ ca, cert, key }: { ca: Buffer | null; cert: Buffer | null; key: Buffer | null }): Promise<void> {
+  createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) });
 }
 
 const fiveMinutesMs = 300_000;
