@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
 import { readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLocalBlobStore } from '../../src/media/local-blob-store.js';
@@ -39,15 +40,15 @@ describe('a blob store in a directory', () => {
   });
   afterEach(() => dir.remove());
 
-  it('removes at its start what is left of uploads that ended an hour ago, and nothing newer', async () => {
+  it('removes at its start what is left of uploads that ended an hour ago, nothing newer, and nothing that is not its own', async () => {
     await createLocalBlobStore(dir.path);
-    const [old, recent] = ['old', 'recent'].map((name) => join(dir.path, 'tmp', name));
-    await writeFile(String(old), 'x');
-    await writeFile(String(recent), 'x');
+    const tmp = join(dir.path, 'tmp');
+    const [old, recent] = [randomUUID(), randomUUID()];
+    for (const name of [old, recent, 'of another program']) await writeFile(join(tmp, name), 'x');
     const twoHoursAgo = Date.now() / 1000 - 7_200;
-    await utimes(String(old), twoHoursAgo, twoHoursAgo);
+    for (const name of [old, 'of another program']) await utimes(join(tmp, name), twoHoursAgo, twoHoursAgo);
     await createLocalBlobStore(dir.path);
-    expect(await readdir(join(dir.path, 'tmp'))).toEqual(['recent']);
+    expect((await readdir(tmp)).toSorted()).toEqual([recent, 'of another program'].toSorted());
   });
 
   it('keeps the bytes from other users of the machine', async () => {
