@@ -7,7 +7,7 @@ import { mediaEventKeys, parseMediaEvent, type MediaEvent } from '../contract/me
 import { UnreadableMessage, type IncomingMessage, type MessageBus } from '../messaging/message-bus.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Settings } from '../runtime/settings.js';
-import type { MediaReader } from './media-reader.js';
+import { describeMedia, type MediaReader } from './media-reader.js';
 import type { UserClient } from './user-client.js';
 
 export interface MediaEventOptions {
@@ -25,7 +25,7 @@ export async function subscribeToMediaEvents({ bus, reader, settings, log, appli
   const handle = async (message: IncomingMessage): Promise<void> => {
     const event = readable(() => parseMediaEvent(message.body));
     await reader.invalidate(event.modelType, event.modelId, event.collectionName);
-    log.debug({ eventId: event.eventId ?? message.messageId, modelType: event.modelType, modelId: event.modelId }, invalidationText(event));
+    log.debug({ eventId: event.eventId ?? message.messageId, modelType: event.modelType, modelId: event.modelId }, `Invalidated ${describeMedia(event.modelType, event.collectionName)} cache`);
     applied(event);
   };
   for (const [kind, routingKey] of Object.entries(mediaEventKeys)) {
@@ -34,10 +34,11 @@ export async function subscribeToMediaEvents({ bus, reader, settings, log, appli
   }
 }
 
+const userId = z.union([z.string(), z.int()]);
 const userEvent = z
-  .object({ id: z.union([z.string(), z.int()]).optional(), user_id: z.union([z.string(), z.int()]).optional() })
+  .object({ id: userId.optional(), user_id: userId.optional() })
   .transform(({ id, user_id }) => user_id ?? id)
-  .pipe(z.union([z.string(), z.int()]).transform(String));
+  .pipe(userId.transform(String));
 
 /** Each gateway has its own users in its process, so each hears of all of them; what it misses while disconnected ends by its short TTL. */
 export async function subscribeToUserEvents(bus: MessageBus, users: UserClient): Promise<void> {
@@ -58,8 +59,4 @@ function readable<T>(parse: () => T): T {
   } catch (error) {
     throw new UnreadableMessage(error instanceof Error ? error.message : 'the message cannot be read', { cause: error });
   }
-}
-
-function invalidationText({ modelType, collectionName = 'media' }: MediaEvent): string {
-  return `Invalidated ${modelType.toLowerCase()} ${collectionName.replace(/s$/, '')} cache`;
 }

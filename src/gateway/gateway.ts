@@ -52,7 +52,8 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
   const metrics = createMetrics(() => media.callsInFlight);
   const observe = (event: CacheEvent): void => {
     metrics.cache(event);
-    if (event.type === 'hit' || event.type === 'miss') log.debug({ key: event.key }, `Cache ${event.type} for ${describeEntry(event.key)}`);
+    // The line is not even made when nobody reads it: this is on the way of every read.
+    if ((event.type === 'hit' || event.type === 'miss') && log.isLevelEnabled('debug')) log.debug({ key: event.key }, `Cache ${event.type} for ${describeEntry(event.key)}`);
   };
   // A broker that is out of reach may hold events: what is cached is then believed for a bounded time only.
   const maxAgeMs = (): number => (bus?.state === 'connecting' ? settings.CACHE_UNSYNCED_MAX_AGE_SECONDS * 1_000 : Infinity);

@@ -8,7 +8,7 @@ import { fastify, type ConnectionError, type FastifyError, type FastifyInstance,
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { AppError, type ErrorCode } from '../contract/errors.js';
-import { httpUrlOf } from '../runtime/http-url.js';
+import { httpUrlOf, listenHost } from '../runtime/http-url.js';
 import type { Logger } from '../runtime/logger.js';
 import { usable } from '../runtime/settings.js';
 import { errorBody, formatError, isInternal } from './error-format.js';
@@ -72,7 +72,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   serveHealth(app, { registry: metrics.registry, ready: () => !stopping, parts });
   await app.register(graphqlRoutes(apollo, services));
   if (extraRoutes) await app.register(extraRoutes);
-  await usable('HOST and PORT', app.listen({ host: host.replace(/^\[|\]$/g, ''), port }));
+  await usable('HOST and PORT', app.listen({ host: listenHost(host), port }));
 
   return {
     url: httpUrlOf(host, app.server.address()),

@@ -95,10 +95,14 @@ function parseOwnerKey(owner: string): { model_type: string; model_id: string } 
   return { model_type: modelType, model_id: modelId };
 }
 
-/** What a log line calls a query: `User` and `avatars` are "user avatar". */
+/** What a log line calls a collection: `User` and `avatars` are "user avatar". Empty or undefined: all collections of the model. */
+export function describeMedia(modelType: string, collectionName: string | undefined): string {
+  return `${modelType.toLowerCase()} ${(collectionName || 'media').replace(/s$/, '')}`;
+}
+
+/** The same of a cache key. */
 export function describeEntry({ owner, collection }: EntryKey): string {
-  const { model_type: modelType } = parseOwnerKey(owner);
-  return `${modelType.toLowerCase()} ${collection === '' ? 'media' : collection.replace(/s$/, '')}`;
+  return describeMedia(parseOwnerKey(owner).model_type, collection);
 }
 
 const storedMedia = z.object({

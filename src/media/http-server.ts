@@ -3,7 +3,7 @@
  * Invariant: an answer never waits for a client that does not read when the server stops.
  */
 import Fastify, { type FastifyPluginAsync } from 'fastify';
-import { httpUrlOf } from '../runtime/http-url.js';
+import { httpUrlOf, listenHost } from '../runtime/http-url.js';
 import type { Logger } from '../runtime/logger.js';
 import type { HostPort } from '../runtime/setting-types.js';
 import { usable } from '../runtime/settings.js';
@@ -39,8 +39,7 @@ export async function startMediaHttp({ address, delivery, parts, log }: MediaHtt
   });
   await server.register(delivery);
   const { host } = address;
-  // Node wants an IPv6 address without the brackets that it has in a URL.
-  await usable('MEDIA_HTTP_ADDR', server.listen({ host: host.replace(/^\[|\]$/g, ''), port: address.port }));
+  await usable('MEDIA_HTTP_ADDR', server.listen({ host: listenHost(host), port: address.port }));
   const url = httpUrlOf(host, server.server.address());
   const stop = async (): Promise<void> => {
     ready = false;
@@ -49,8 +48,5 @@ export async function startMediaHttp({ address, delivery, parts, log }: MediaHtt
     clearTimeout(cut);
   };
   let stopped: Promise<void> | undefined;
-  return {
-    url,
-    stop: () => (stopped ??= stop()),
-  };
+  return { url, stop: () => (stopped ??= stop()) };
 }

@@ -1,4 +1,6 @@
 /** Counts what is being worked on, so that a stop can wait for it. */
+import { endsWithin } from '../runtime/deadline.js';
+
 export class InFlight {
   readonly #running = new Set<Promise<unknown>>();
 
@@ -14,19 +16,12 @@ export class InFlight {
   }
 
   /** True once nothing runs, also of what is tracked meanwhile; false after `ms`. */
-  async idle(ms: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const expired = new Promise<'expired'>((resolve) => {
-      timer = setTimeout(resolve, ms, 'expired');
-    });
-    try {
-      while (this.#running.size > 0) {
-        // oxlint-disable-next-line no-await-in-loop
-        if ((await Promise.race([Promise.allSettled(this.#running), expired])) === 'expired') return false;
-      }
-      return true;
-    } finally {
-      clearTimeout(timer);
-    }
+  idle(ms: number): Promise<boolean> {
+    return endsWithin(ms, this.#drained());
+  }
+
+  async #drained(): Promise<void> {
+    // oxlint-disable-next-line no-await-in-loop
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
   }
 }

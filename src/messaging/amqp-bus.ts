@@ -5,13 +5,13 @@
  * Publishing and consuming have a connection each: the broker stops reading from a connection that publishes when its memory or
  * disk is full, and the acknowledgements that would free it must still get through.
  */
+import { endsWithin } from '../runtime/deadline.js';
 import type { Logger } from '../runtime/logger.js';
 import { AmqpConnection } from './amqp-connection.js';
 import { AmqpConsumer } from './amqp-consumer.js';
 import { AmqpPublisher } from './amqp-publisher.js';
 import { AmqpTopology } from './amqp-topology.js';
 import type { BusState, MessageBus, OutgoingMessage, Subscription } from './message-bus.js';
-import { endsWithin } from './waiting.js';
 
 export interface AmqpBusOptions {
   /** amqp or amqps URL. Its `heartbeat` parameter, in seconds, overrides ours of 5. */

@@ -3,11 +3,11 @@
  * Invariant: after `stop` no handler of this bus is called; what it had not handled stays in the shared queues of the broker.
  */
 import { randomUUID } from 'node:crypto';
+import { endsWithin } from '../runtime/deadline.js';
 import type { Logger } from '../runtime/logger.js';
 import { deliver, type Receiver } from './delivery.js';
 import { MemoryBroker, type MemoryConsumer } from './memory-broker.js';
 import type { BusState, MessageBus, OutgoingMessage, Subscription } from './message-bus.js';
-import { endsWithin } from './waiting.js';
 
 export interface MemoryBusOptions {
   log: Logger;

@@ -7,15 +7,6 @@ export async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
 }
 
-/** Waits for `work`, which must not reject, for at most `ms`; true when it ended in time. */
-export async function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
-  const ended = new AbortController();
-  const expired = pause(ms, ended.signal);
-  await Promise.race([work, expired]);
-  ended.abort();
-  return !(await expired);
-}
-
 export interface RepeatOptions {
   stopping: AbortSignal;
   backoff: BackoffOptions & { maxMs: number };

@@ -1,5 +1,7 @@
 /** A deadline that blames the other side only for what the other side did. */
 
+import { pause } from './backoff.js';
+
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
 }
@@ -15,4 +17,13 @@ export function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
     }, ms);
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
+}
+
+/** Waits for `work`, which must not reject, for at most `ms`; true when it ended in time. */
+export async function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
+  const ended = new AbortController();
+  const expired = pause(ms, ended.signal);
+  await Promise.race([work, expired]);
+  ended.abort();
+  return !(await expired);
 }

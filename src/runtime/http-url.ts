@@ -1,4 +1,4 @@
-/** The URL of an HTTP server of ours, as others can use it. */
+/** Between the host of a setting and an HTTP server: what Node listens on, and the URL that others can use. */
 import type { AddressInfo } from 'node:net';
 
 const everywhere: ReadonlySet<string> = new Set(['0.0.0.0', '::', '[::]']);
@@ -8,4 +8,9 @@ export function httpUrlOf(host: string, address: AddressInfo | string | null): s
   const port = typeof address === 'object' && address ? address.port : 0;
   const bracketed = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
   return `http://${everywhere.has(host) ? 'localhost' : bracketed}:${port}`;
+}
+
+/** What Node listens on: an IPv6 address without the brackets that it has in a URL. */
+export function listenHost(host: string): string {
+  return host.replace(/^\[|\]$/g, '');
 }

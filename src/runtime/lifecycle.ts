@@ -2,6 +2,7 @@
  * Owns what a program has started and ends it.
  * Invariant: each step is ended once, in reverse order of start, and none can hold up the others beyond its deadline.
  */
+import { endsWithin } from './deadline.js';
 import type { Logger } from './logger.js';
 
 interface Step {
@@ -43,18 +44,14 @@ export class Lifecycle {
   }
 
   async #stopOne({ name, stop, deadlineMs }: Step): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const expired = new Promise<'expired'>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs, 'expired');
-    });
-    try {
-      const outcome = await Promise.race([stop(), expired]);
-      if (outcome === 'expired') this.#log.warn({ step: name, deadlineMs }, 'stopping takes too long, going on');
-    } catch (error) {
-      this.#log.warn({ step: name, err: error }, 'stopping failed, going on');
-    } finally {
-      clearTimeout(timer);
-    }
+    const ending = async (): Promise<void> => {
+      try {
+        await stop();
+      } catch (error) {
+        this.#log.warn({ step: name, err: error }, 'stopping failed, going on');
+      }
+    };
+    if (!(await endsWithin(deadlineMs, ending()))) this.#log.warn({ step: name, deadlineMs }, 'stopping takes too long, going on');
   }
 }
 
