@@ -11,7 +11,7 @@ import { AmqpConnection } from './amqp-connection.js';
 import { AmqpConsumer } from './amqp-consumer.js';
 import { AmqpPublisher } from './amqp-publisher.js';
 import { AmqpTopology } from './amqp-topology.js';
-import type { BusState, MessageBus, OutgoingMessage, Subscription } from './message-bus.js';
+import type { BusState, MessageBus, OutgoingMessage, QueueMessage, Subscription } from './message-bus.js';
 
 export interface AmqpBusOptions {
   /** amqp or amqps URL. Its `heartbeat` parameter, in seconds, overrides ours of 5. */
@@ -66,6 +66,11 @@ class AmqpBus implements MessageBus {
   async publish({ routingKey, messageId, body }: OutgoingMessage): Promise<'routed' | 'unroutable'> {
     this.#refuseWhenStopped();
     return this.#publisher.send({ exchange: this.#topology.exchange, routingKey, messageId, body });
+  }
+
+  async sendToQueue({ queue, messageId, body, expiresMs }: QueueMessage): Promise<'routed' | 'unroutable'> {
+    this.#refuseWhenStopped();
+    return this.#publisher.send({ exchange: '', routingKey: queue, messageId, body, expiresMs });
   }
 
   async subscribe(subscription: Subscription): Promise<void> {

@@ -67,3 +67,8 @@ export async function openChannel<C extends Channel>(opening: Promise<C>): Promi
 export function isRefusal(error: unknown): error is Error & { code: number } {
   return error instanceof Error && 'code' in error && typeof error.code === 'number';
 }
+
+/** The answer that there is no such queue or exchange, or that the node which holds it is down. */
+export function isNotFound(error: unknown): boolean {
+  return isRefusal(error) && error.code === 404;
+}

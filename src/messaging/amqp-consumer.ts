@@ -6,11 +6,11 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { backoffMs, pause } from '../runtime/backoff.js';
 import type { Logger } from '../runtime/logger.js';
-import { isRefusal, openChannel, type OpenChannel } from './amqp-channel.js';
+import { isNotFound, isRefusal, openChannel, type OpenChannel } from './amqp-channel.js';
 import type { AmqpConnection } from './amqp-connection.js';
 import type { AmqpPublisher } from './amqp-publisher.js';
 import type { AmqpTopology } from './amqp-topology.js';
-import { deliver, type Receiver } from './delivery.js';
+import { deliver, tellMissing, type Receiver } from './delivery.js';
 import type { IncomingMessage, Subscription } from './message-bus.js';
 import { aborted, repeat } from './waiting.js';
 
@@ -32,6 +32,8 @@ export class AmqpConsumer {
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   #open: OpenChannel<Channel> | undefined;
+  /** The durable queue was missing, and the subscriber has not been told yet: the next look may find the queue that was made since. */
+  #missing = false;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
@@ -39,7 +41,10 @@ export class AmqpConsumer {
     this.#running = repeat(() => this.#consumeOnce(), {
       stopping: this.#stopping.signal,
       backoff: takeoverBackoff,
-      onFailure: (error, news) => this.#log[news && isWorthALine(error) ? 'error' : 'debug']({ err: error }, 'consuming failed, it is tried again'),
+      onFailure: (error, news) => {
+        if (error instanceof QueueGone || isNotFound(error)) this.#missing = true;
+        this.#log[news && isWorthALine(error) ? 'error' : 'debug']({ err: error }, 'consuming failed, it is tried again');
+      },
     });
   }
 
@@ -54,6 +59,7 @@ export class AmqpConsumer {
   async #consumeOnce(): Promise<void> {
     const { connection, topology, subscription } = this.#options;
     const model = await connection.opened(this.#stopping.signal);
+    if (subscription.queue !== undefined && !(await topology.hasQueue(model, subscription.queue))) this.#missing = true;
     const queue = await topology.declareSubscription(model, subscription);
     const open = await openChannel(model.createChannel());
     this.#open = open;
@@ -62,7 +68,10 @@ export class AmqpConsumer {
     const inbox = new Inbox((message) => this.#handle(open, message, receiver));
     try {
       await open.channel.prefetch(prefetch);
-      if (subscription.queue !== undefined) await this.#waitForTurn(open, queue);
+      if (subscription.queue !== undefined) {
+        if (this.#missing) this.#missing = !(await tellMissing(subscription, { log: this.#log, ended: open.ended }));
+        await this.#waitForTurn(open, queue);
+      }
       if (!open.ended.aborted) await this.#consume(open, queue, inbox);
     } finally {
       // Before the channel closes: the running handler's message is to be acknowledged on it.

@@ -25,6 +25,8 @@ export interface AmqpMessage {
   messageId: string | undefined;
   body: Buffer;
   headers?: Record<string, string>;
+  /** After so many milliseconds the queue may drop it, and the broker need not keep it on disk. Undefined: it is persistent and never expires. */
+  expiresMs?: number;
 }
 
 /** Names one publishing: a message that is published twice has the same messageId both times. */
@@ -128,13 +130,14 @@ export class AmqpPublisher {
 
 /** False when amqplib's buffer is full afterwards. @throws Error when the message cannot be encoded. */
 function transmit(channel: ConfirmChannel, message: AmqpMessage, { id, onConfirm }: { id: string; onConfirm: (error: Error | null) => void }): boolean {
-  const { exchange, routingKey, messageId, body, headers } = message;
+  const { exchange, routingKey, messageId, body, headers, expiresMs } = message;
   const options = {
-    persistent: true,
+    persistent: expiresMs === undefined,
     mandatory: true,
     contentType: 'application/json',
     headers: { ...headers, [publishingHeader]: id },
     ...(messageId === undefined ? {} : { messageId }),
+    ...(expiresMs === undefined ? {} : { expiration: expiresMs }),
   };
   return channel.publish(exchange, routingKey, body, options, onConfirm);
 }

@@ -4,7 +4,7 @@
  */
 import type { Channel, ChannelModel } from 'amqplib';
 import type { Logger } from '../runtime/logger.js';
-import { isRefusal, openChannel } from './amqp-channel.js';
+import { isNotFound, isRefusal, openChannel } from './amqp-channel.js';
 import type { Subscription } from './message-bus.js';
 
 export class AmqpTopology {
@@ -32,6 +32,17 @@ export class AmqpTopology {
       declare: (channel) => channel.assertQueue(queue, { durable: true }),
       look: (channel) => channel.checkQueue(queue),
     });
+  }
+
+  /** @throws Error when the broker does not tell. */
+  async hasQueue(model: ChannelModel, queue: string): Promise<boolean> {
+    try {
+      await onChannel(model, (channel) => channel.checkQueue(queue));
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
   }
 
   /** Declares all that a subscription needs, and returns the name of the queue to consume. */

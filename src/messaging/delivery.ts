@@ -1,10 +1,10 @@
 /**
- * What becomes of one message at a consumer, the same on every bus: handled, dead-lettered, or kept and tried again.
- * Invariant: a message counts as done only after its handler resolved or its dead letter is safe.
+ * What a consumer makes of a message and of a missing queue, the same on every bus.
+ * Invariant: a message counts as done only after its handler resolved or its dead letter is safe; until then it is kept and tried again.
  */
 import { backoffMs, pause } from '../runtime/backoff.js';
 import type { Logger } from '../runtime/logger.js';
-import { UnreadableMessage, type IncomingMessage } from './message-bus.js';
+import { UnreadableMessage, type IncomingMessage, type Subscription } from './message-bus.js';
 
 export interface Receiver {
   handle: (message: IncomingMessage) => Promise<void>;
@@ -17,17 +17,26 @@ const retryBackoff = { firstMs: 100, maxMs: 1_000 };
 const maxReasonLength = 200;
 
 /** Handles a message until that succeeds: true when it is done with, false when `ended` aborted before. Never rejects. */
-export async function deliver(message: IncomingMessage, receiver: Receiver, ended: AbortSignal): Promise<boolean> {
+export function deliver(message: IncomingMessage, receiver: Receiver, ended: AbortSignal): Promise<boolean> {
   const { routingKey, messageId } = message;
   const log = receiver.log.child({ routingKey, messageId });
+  return retry(() => handleOrDeadLetter(message, { ...receiver, log }), { what: 'handling a message', log, ended });
+}
+
+/** Calls `onMissing` until that succeeds: true when it has, or there is none; false when `ended` aborted before. Never rejects. */
+export function tellMissing(subscription: Subscription, { log, ended }: { log: Logger; ended: AbortSignal }): Promise<boolean> {
+  return retry(async () => subscription.onMissing?.(), { what: 'acting on a missing queue', log, ended });
+}
+
+async function retry(work: () => Promise<void>, { what, log, ended }: { what: string; log: Logger; ended: AbortSignal }): Promise<boolean> {
   for (let attempt = 1; !ended.aborted; attempt += 1) {
     try {
-      await handleOrDeadLetter(message, { ...receiver, log });
-      if (attempt > 1) log.info({ attempt }, 'handled the message after all');
+      await work();
+      if (attempt > 1) log.info({ attempt }, `${what} succeeded after all`);
       return true;
     } catch (error) {
-      // One line per message that is held up: the further tries say the same.
-      log[attempt === 1 ? 'warn' : 'debug']({ err: error, attempt }, 'handling a message failed, it is kept and tried again');
+      // One line for all tries: the further ones say the same.
+      log[attempt === 1 ? 'warn' : 'debug']({ err: error, attempt }, `${what} failed, it is tried again`);
     }
     await pause(backoffMs(attempt, retryBackoff), ended);
   }

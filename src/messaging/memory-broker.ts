@@ -10,6 +10,8 @@ import { topicMatches } from './topic-pattern.js';
 export interface StoredMessage extends IncomingMessage {
   /** Of a dead letter: why it could not be read. */
   reason?: string;
+  /** On the clock of `performance.now()`. Undefined: never. */
+  expiresAt?: number;
 }
 
 export interface MemoryBrokerOptions {
@@ -28,6 +30,10 @@ export class MemoryBroker {
     this.#maxQueueLength = maxQueueLength;
   }
 
+  has(name: string): boolean {
+    return this.#queues.has(name);
+  }
+
   /** The queue of this name, made when there is none. Idempotent. */
   queue(name: string): MemoryQueue {
     const queue = this.#queues.get(name) ?? new MemoryQueue();
@@ -42,11 +48,12 @@ export class MemoryBroker {
 
   /** @throws Error when a queue is full; then no queue got the message. */
   publish(message: StoredMessage): 'routed' | 'unroutable' {
-    const bound = [...this.#queues].filter(([, queue]) => queue.accepts(message.routingKey));
-    const full = bound.find(([, queue]) => queue.messages.length >= this.#maxQueueLength);
-    if (full) throw new Error(`the queue ${full[0]} is full: it holds ${this.#maxQueueLength} messages`);
-    for (const [, queue] of bound) queue.push({ ...message });
-    return bound.length > 0 ? 'routed' : 'unroutable';
+    return this.#route(message, [...this.#queues].filter(([, queue]) => queue.accepts(message.routingKey)));
+  }
+
+  /** As `publish`, to the queue that the routing key names. */
+  sendToQueue(message: StoredMessage): 'routed' | 'unroutable' {
+    return this.#route(message, [...this.#queues].filter(([name]) => name === message.routingKey));
   }
 
   deadLetter(name: string, message: StoredMessage): void {
@@ -57,6 +64,13 @@ export class MemoryBroker {
       this.#log.warn({ queue: name, messageId: oldest.messageId, reason: oldest.reason }, 'the dead letter queue is full, its oldest message is dropped');
     }
     queue.push(message);
+  }
+
+  #route(message: StoredMessage, queues: readonly [string, MemoryQueue][]): 'routed' | 'unroutable' {
+    const full = queues.find(([, queue]) => !queue.hasRoom(this.#maxQueueLength));
+    if (full) throw new Error(`the queue ${full[0]} is full: it holds ${this.#maxQueueLength} messages`);
+    for (const [, queue] of queues) queue.push({ ...message });
+    return queues.length > 0 ? 'routed' : 'unroutable';
   }
 }
 
@@ -82,6 +96,12 @@ export class MemoryQueue {
 
   accepts(routingKey: string): boolean {
     return [...this.#patterns].some((pattern) => topicMatches(pattern, routingKey));
+  }
+
+  /** Whether it holds fewer than `maxLength` messages; what has expired goes before anything is refused. */
+  hasRoom(maxLength: number): boolean {
+    if (this.#messages.length >= maxLength) this.#dropExpired();
+    return this.#messages.length < maxLength;
   }
 
   push(message: StoredMessage): void {
@@ -112,8 +132,10 @@ export class MemoryQueue {
 
   async #deliver(): Promise<void> {
     const [consumer] = this.#consumers;
+    if (!consumer || this.#busy === consumer) return;
+    this.#dropExpired();
     const [message] = this.#messages;
-    if (!consumer || !message || this.#busy === consumer) return;
+    if (!message) return;
     this.#busy = consumer;
     const delivered = { ...message };
     message.redelivered = true;
@@ -123,5 +145,11 @@ export class MemoryQueue {
     if (!done) return;
     this.remove(message);
     this.#deliverSoon();
+  }
+
+  /** A message in hand may be among them: whoever has it goes on. */
+  #dropExpired(): void {
+    const now = performance.now();
+    for (const message of this.#messages.filter(({ expiresAt = Infinity }) => expiresAt <= now)) this.remove(message);
   }
 }

@@ -5,9 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import { endsWithin } from '../runtime/deadline.js';
 import type { Logger } from '../runtime/logger.js';
-import { deliver, type Receiver } from './delivery.js';
+import { deliver, tellMissing, type Receiver } from './delivery.js';
 import { MemoryBroker, type MemoryConsumer } from './memory-broker.js';
-import type { BusState, MessageBus, OutgoingMessage, Subscription } from './message-bus.js';
+import type { BusState, MessageBus, OutgoingMessage, QueueMessage, Subscription } from './message-bus.js';
 
 export interface MemoryBusOptions {
   log: Logger;
@@ -46,6 +46,12 @@ class MemoryBus implements MessageBus {
     return this.#broker.publish({ routingKey, messageId, body: Buffer.from(body), redelivered: false });
   }
 
+  async sendToQueue({ queue, messageId, body, expiresMs }: QueueMessage): Promise<'routed' | 'unroutable'> {
+    this.#refuseWhenStopped();
+    const expiresAt = performance.now() + expiresMs;
+    return this.#broker.sendToQueue({ routingKey: queue, messageId, body: Buffer.from(body), redelivered: false, expiresAt });
+  }
+
   async subscribe(subscription: Subscription): Promise<void> {
     this.#refuseWhenStopped();
     const name = subscription.queue ?? `private-${randomUUID()}`;
@@ -54,9 +60,12 @@ class MemoryBus implements MessageBus {
       deadLetter: this.#deadLetterTo(subscription.deadLetterQueue),
       log: this.#log.child({ queue: subscription.queue ?? 'private' }),
     };
-    const consumer: MemoryConsumer = (message) => this.#track(deliver(message, receiver, this.#stopping.signal));
+    const missing = subscription.queue !== undefined && !this.#broker.has(name);
     const queue = this.#broker.queue(name);
     for (const pattern of subscription.routingKeys) queue.bind(pattern);
+    const ended = this.#stopping.signal;
+    const told = missing ? this.#track(tellMissing(subscription, { log: receiver.log, ended })) : Promise.resolve(true);
+    const consumer: MemoryConsumer = (message) => this.#track(told.then(() => deliver(message, receiver, ended)));
     queue.attach(consumer);
     this.#detach.push(() => {
       queue.detach(consumer);
@@ -80,9 +89,9 @@ class MemoryBus implements MessageBus {
     return async (message, reason) => this.#broker.deadLetter(queue, { ...message, reason });
   }
 
-  #track(delivery: Promise<boolean>): Promise<boolean> {
-    this.#running.add(delivery);
-    return delivery.finally(() => this.#running.delete(delivery));
+  #track(work: Promise<boolean>): Promise<boolean> {
+    this.#running.add(work);
+    return work.finally(() => this.#running.delete(work));
   }
 
   #refuseWhenStopped(): void {

@@ -11,7 +11,20 @@ export interface OutgoingMessage {
   body: Buffer;
 }
 
+/** For one queue, whatever its bindings. */
+export interface QueueMessage {
+  queue: string;
+  messageId: string;
+  body: Buffer;
+  /**
+   * Whole milliseconds. The queue drops the message, without a dead letter, when its turn comes later than that;
+   * what the broker has sent to the consumer already is handled however late.
+   */
+  expiresMs: number;
+}
+
 export interface IncomingMessage {
+  /** Of a message that was sent to the queue itself: the queue's name. */
   routingKey: string;
   messageId: string | undefined;
   body: Buffer;
@@ -35,6 +48,14 @@ export interface Subscription {
    */
   deadLetterQueue: string | undefined;
   /**
+   * Called, before anything is consumed, when the durable queue did not exist and was made: what was published before is not in it, what is
+   * published from now on is. Until it resolves this subscription consumes nothing; when it rejects it is called again with backoff, after a
+   * reconnect too. Idempotent: it may be called more than once for one loss, and by several processes.
+   * Not noticed: lost bindings or messages of a queue that is there, and a queue that another process has made again since the last look
+   * (that one is called; should it die before its call resolves, nobody is).
+   */
+  onMissing?: () => Promise<void>;
+  /**
    * Called at least once per message, one at a time per subscription. The message is acknowledged after it resolves. When it rejects with
    * UnreadableMessage the message is dead-lettered; with anything else the message is kept, and handled again with backoff: never lost, never spun on.
    */
@@ -51,6 +72,11 @@ export interface MessageBus {
    * Rejects within its deadline when the broker is out of reach or does not confirm; then the message may or may not have been taken.
    */
   publish(message: OutgoingMessage): Promise<'routed' | 'unroutable'>;
+  /**
+   * As `publish`, but straight to the queue of that name and past the exchange; `unroutable`: there is no such queue.
+   * The message need not survive a restart of the broker.
+   */
+  sendToQueue(message: QueueMessage): Promise<'routed' | 'unroutable'>;
   /**
    * Declares queue and bindings and consumes, now or as soon as the broker is there, and again after every reconnect.
    * Resolves at once, also while the broker is out of reach. A shared queue has one active consumer; the others take over when it goes.

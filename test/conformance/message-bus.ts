@@ -3,9 +3,9 @@
  * Invariant: each test has an exchange and queues of its own, and ends the buses that it made.
  */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { UnreadableMessage } from '../../src/messaging/message-bus.js';
 import { Gate, Recorder, Subscriber } from '../messaging/recorder.js';
 import { waitFor } from '../support/wait.js';
+import { testQueues } from './message-bus-queues.js';
 import type { MessageBus } from '../../src/messaging/message-bus.js';
 
 export interface BusOptions {
@@ -27,6 +27,19 @@ export interface TestBroker {
   connect(options?: BusOptions): MessageBus;
   /** What is in a dead letter queue, oldest first. */
   deadLetters(queue: string): Promise<DeadLetter[]>;
+}
+
+/** What the tests of one suite share. */
+export interface Bench {
+  /** A further bus, connected; it ends with the test. */
+  connect: (options?: BusOptions) => Promise<MessageBus>;
+  /** A name of this test's own. */
+  named: (queue: string) => string;
+  /** Knows when a subscription on this test's exchange has taken effect. */
+  subscriber: () => Subscriber;
+  deadLetters: (queue: string) => Promise<DeadLetter[]>;
+  /** Under the key `media.uploaded` unless told otherwise. */
+  publish: (bus: MessageBus, messageId: string, routingKey?: string) => Promise<'routed' | 'unroutable'>;
 }
 
 function publish(bus: MessageBus, messageId: string, routingKey = 'media.uploaded'): Promise<'routed' | 'unroutable'> {
@@ -61,6 +74,8 @@ export function describeMessageBus(name: string, open: (exchange: string) => Pro
       await waitFor(() => bus.state === 'connected', { what: 'the bus to connect' });
       return bus;
     }
+
+    testQueues({ connect, named, subscriber: () => subscriber, deadLetters: (queue) => broker.deadLetters(queue), publish });
 
     it('says whether a message was routed to a queue or to none', async () => {
       const bus = await connect();
@@ -166,72 +181,6 @@ export function describeMessageBus(name: string, open: (exchange: string) => Pro
       expect(await broker.deadLetters(named('dead'))).toEqual([]);
     });
 
-    it('moves what cannot be read to the dead letter queue, with a reason of one short line, and goes on', async () => {
-      const bus = await connect();
-      const inbox = new Recorder(async ({ messageId }) => {
-        if (messageId === 'short') throw new UnreadableMessage('not\nan\u0000event\r\n');
-        if (messageId === 'long') throw new UnreadableMessage('x'.repeat(10_000));
-      });
-      await subscriber.subscribe(bus, { queue: named('shared'), deadLetterQueue: named('dead'), handle: inbox.handle });
-      for (const id of ['short', 'long', 'next']) await publish(bus, id, `media.${id}`);
-      await inbox.received(3);
-      expect(inbox.ids).toEqual(['short', 'long', 'next']);
-      const [short, long, ...others] = await broker.deadLetters(named('dead'));
-      expect(short).toEqual({ reason: 'not an event', routingKey: 'media.short', messageId: 'short', body: 'body of short' });
-      expect(long).toMatchObject({ routingKey: 'media.long', messageId: 'long' });
-      expect(long?.reason).toMatch(/^x{100,300}$/);
-      expect(others).toEqual([]);
-    });
-
-    it('drops what cannot be read when there is no dead letter queue, and goes on', async () => {
-      const bus = await connect();
-      const inbox = new Recorder(async ({ messageId }) => {
-        if (messageId === 'bad') throw new UnreadableMessage('not an event');
-      });
-      await subscriber.subscribe(bus, inbox);
-      await publish(bus, 'bad');
-      await publish(bus, 'next');
-      await inbox.received(2);
-      expect(inbox.ids).toEqual(['bad', 'next']);
-    });
-
-    it('gives each message of a shared queue to one consumer, and the queue to another when that one stops', async () => {
-      const [first, second, publisher] = [await connect(), await connect(), await connect()];
-      const [one, two] = [new Recorder(), new Recorder()];
-      await subscriber.subscribe(first, { queue: named('shared'), handle: one.handle });
-      await subscriber.subscribe(second, { queue: named('shared'), handle: two.handle });
-      for (const id of ['a', 'b', 'c']) await publish(publisher, id);
-      await one.received(3);
-      await first.stop();
-      for (const id of ['d', 'e']) await publish(publisher, id);
-      await two.received(2);
-      expect([one.ids, two.ids]).toEqual([['a', 'b', 'c'], ['d', 'e']]);
-    });
-
-    it('keeps what is published to a shared queue while nobody consumes it', async () => {
-      const [first, publisher] = [await connect(), await connect()];
-      await subscriber.subscribe(first, { queue: named('shared'), handle: async () => {} });
-      await first.stop();
-      for (const id of ['a', 'b']) expect(await publish(publisher, id)).toBe('routed');
-      const inbox = new Recorder();
-      await subscriber.subscribe(await connect(), { queue: named('shared'), handle: inbox.handle });
-      await inbox.received(2);
-      expect(inbox.ids).toEqual(['a', 'b']);
-    });
-
-    it('gives every message to each private queue, which ends with its bus', async () => {
-      const [first, second, publisher] = [await connect(), await connect(), await connect()];
-      const [one, two] = [new Recorder(), new Recorder()];
-      await subscriber.subscribe(first, one);
-      await subscriber.subscribe(second, two);
-      await publish(publisher, 'a');
-      await one.received(1);
-      await two.received(1);
-      await Promise.all([first.stop(), second.stop()]);
-      await waitFor(async () => (await publish(publisher, 'b')) === 'unroutable', { what: 'the private queues to end' });
-      expect([one.ids, two.ids]).toEqual([['a'], ['a']]);
-    });
-
     it('stops after the running handler, whose message is done, and before the next one, which is kept', async () => {
       const [first, publisher] = [await connect(), await connect()];
       const gate = new Gate();
@@ -297,6 +246,7 @@ export function describeMessageBus(name: string, open: (exchange: string) => Pro
       await bus.stop();
       expect(bus.state).toBe('stopped');
       await expect(publish(bus, 'a')).rejects.toThrow('stopped');
+      await expect(bus.sendToQueue({ queue: 'any', messageId: 'a', body: Buffer.of(), expiresMs: 1_000 })).rejects.toThrow('stopped');
       await expect(subscriber.subscribe(bus, new Recorder())).rejects.toThrow('stopped');
     });
   });

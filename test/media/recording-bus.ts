@@ -21,6 +21,11 @@ export class RecordingBus implements MessageBus {
     return answer;
   }
 
+  /** The media service sends to no queue. */
+  sendToQueue(): Promise<'unroutable'> {
+    return Promise.resolve('unroutable');
+  }
+
   subscribe(): Promise<void> {
     return Promise.resolve();
   }

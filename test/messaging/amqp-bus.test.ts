@@ -74,6 +74,17 @@ describe('On a RabbitMQ that works,', () => {
       expect(properties).toMatchObject({ messageId: 'id-1', deliveryMode: 2, contentType: 'application/json' });
     });
 
+    it('asks the broker to keep what is sent to a queue in memory only, until its time is over', async () => {
+      const bus = await connect();
+      const properties = await asOtherProgram(rabbit.url, async (channel) => {
+        await channel.assertQueue(queue, { durable: true });
+        expect(await bus.sendToQueue({ queue, messageId: 'id-1', body: Buffer.from('7'), expiresMs: 60_000 })).toBe('routed');
+        const got = await channel.get(queue, { noAck: true });
+        return got && got.properties;
+      });
+      expect(properties).toMatchObject({ messageId: 'id-1', deliveryMode: 1, expiration: '60000' });
+    });
+
     it('understands messages without an id', async () => {
       const inbox = new Recorder();
       await subscriber.subscribe(await connect(), { queue, handle: inbox.handle });

@@ -4,6 +4,7 @@ import { MemoryBroker } from '../../src/messaging/memory-broker.js';
 import { createMemoryBus } from '../../src/messaging/memory-bus.js';
 import { UnreadableMessage } from '../../src/messaging/message-bus.js';
 import { describeMessageBus } from '../conformance/message-bus.js';
+import { waitFor } from '../support/wait.js';
 import { Gate, Recorder } from './recorder.js';
 
 const log = createLogger('test', 'silent');
@@ -43,6 +44,25 @@ describe('The memory bus', () => {
     expect(await bus.publish(message('e'))).toBe('routed');
     await fast.received(4);
     expect([slow.ids.slice(0, 3), fast.ids]).toEqual([['a', 'b', 'c'], ['a', 'b', 'c', 'e']]);
+    await bus.stop();
+  });
+
+  it('drops what has expired before it refuses anything', async () => {
+    const broker = new MemoryBroker({ log, maxQueueLength: 3 });
+    const bus = createMemoryBus({ log, broker });
+    const gate = new Gate();
+    const inbox = new Recorder(() => gate.opened);
+    await bus.subscribe({ queue: 'shared', routingKeys: ['#'], deadLetterQueue: undefined, handle: inbox.handle });
+    await bus.publish(message('a'));
+    await inbox.received(1);
+    const send = (messageId: string, expiresMs: number) => bus.sendToQueue({ queue: 'shared', messageId, body: Buffer.of(), expiresMs });
+    for (const id of ['b', 'c']) await send(id, 300);
+    const refused = Promise.allSettled([bus.publish(message('d')), send('e', 300)]);
+    expect(await refused).toMatchObject(Array(2).fill({ reason: new Error('the queue shared is full: it holds 3 messages') }));
+    await waitFor(() => bus.publish(message('f')), { what: 'room' });
+    gate.open();
+    await inbox.received(2);
+    expect(inbox.ids).toEqual(['a', 'f']);
     await bus.stop();
   });
 

@@ -63,6 +63,7 @@ export class Subscriber {
     const probe = `${probePrefix}${(this.#count += 1)}`;
     const { routingKeys = ['media.#'] } = subscription;
     await bus.subscribe({
+      ...subscription,
       queue: subscription.queue,
       deadLetterQueue: subscription.deadLetterQueue,
       routingKeys: [...routingKeys, probe],
