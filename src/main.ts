@@ -44,7 +44,7 @@ async function startAll(settings: Settings, log: Logger, lifecycle: Lifecycle): 
 
 function openStore(settings: Settings, log: Logger, lifecycle: Lifecycle): CacheStore {
   const connected = connectStore(settings, log);
-  if (!connected) return new MemoryStore({ leaseMs: settings.CACHE_LEASE_MS });
+  if (!connected) return new MemoryStore({ leaseMs: settings.CACHE_LEASE_MS, staleMs: settings.CACHE_STALE_IF_ERROR_SECONDS * 1_000 });
   lifecycle.own('Redis', () => connected.stop());
-  return connected.store;
+  return connected;
 }

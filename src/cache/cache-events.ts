@@ -1,11 +1,30 @@
-/** What the read-through core reports, as typed events: the gateway turns them into metrics and log lines, the core knows neither. */
+/** What the read-through core reports, as typed events: the gateway turns them into metrics, explanations and log lines, the core knows none of these. */
 import type { EntryKey } from './cache-store.js';
 
+/** Where an answer came from: the copy in this process, the store, the origin, or the store with an expired value because the origin failed. */
+export type Source = 'local' | 'store' | 'origin' | 'stale';
+
+/** A read was answered with a value. Ages and times are milliseconds, and known of what was stored only. */
+export interface Answered {
+  readonly type: 'answered';
+  readonly key: EntryKey;
+  readonly source: Source;
+  /** The value says that there is nothing. */
+  readonly negative: boolean;
+  /** By a load of this process that was already under way. */
+  readonly shared: boolean;
+  readonly ageMs?: number;
+  readonly ttlMs?: number;
+  readonly generation?: string;
+  readonly lastEventId?: string | undefined;
+}
+
 export type CacheEvent =
-  /** Answered from the store; `shared`: by a load of this process that was already under way. */
-  | { readonly type: 'hit' | 'shared'; readonly key: EntryKey }
-  /** Loaded from the origin. `leased`: to be filled; `bypass`: the store was out of reach, or the wait for its holder too long. */
-  | { readonly type: 'miss'; readonly key: EntryKey; readonly reason: 'leased' | 'bypass' }
+  | Answered
+  /** Is loaded from the origin. `leased`: to be filled; `refresh`: the same, ahead of its end; `bypass`: the store was out of reach, or the wait for the holder too long. */
+  | { readonly type: 'load'; readonly key: EntryKey; readonly reason: 'leased' | 'refresh' | 'bypass' }
+  /** The lease that was granted had been left to expire by its last holder. */
+  | { readonly type: 'lease-expired'; readonly key: EntryKey }
   /** Someone else loads it; the reader waits. */
   | { readonly type: 'waited'; readonly key: EntryKey }
   /** Loaded, but not stored: an invalidation, or an outage, came in between. */

@@ -2,7 +2,8 @@
  * Where entries live: the contract that the read-through core is written against.
  * Implementations: Redis (redis-store.ts) and in the process (memory-store.ts); one conformance suite runs on both.
  * Invariant of all: a fill is accepted only while the lease it was loaded under is still there, and whatever ends an entry
- * (invalidation, expiry, eviction, a flush) ends its lease with it. So nothing that was loaded before an invalidation is stored after it.
+ * (invalidation, eviction, a flush, a change of the generation) ends its lease with it. So nothing that was loaded before an
+ * invalidation is stored after it.
  */
 
 /** An entry is what is cached for an owner and one of its collections. Both are opaque here and compared exactly. */
@@ -20,11 +21,35 @@ export interface LeaseRequest extends EntryKey {
   readonly token: string;
 }
 
+/** What is known of a stored value. Times are milliseconds. */
+export interface Stored {
+  readonly payload: string;
+  /** Since it was loaded. */
+  readonly ageMs: number;
+  /** Until it expires; not positive when it has. */
+  readonly ttlMs: number;
+  /** The data set that it belongs to: another one after a restart or failover of the server. */
+  readonly generation: string;
+  /** The event that has last invalidated something of its owner, where that is still known. */
+  readonly lastEventId: string | undefined;
+}
+
+export interface Hit extends Stored {
+  readonly kind: 'hit';
+  /** Until it should be loaded anew, before it expires. */
+  readonly freshMs: number;
+  /** That time has come, and the caller's token now holds the lease: load in the background, then `fill` or `release`. */
+  readonly refresh: boolean;
+}
+
 export type Lookup =
-  /** A live entry. */
-  | { readonly kind: 'hit'; readonly payload: string }
-  /** There was none, and the caller's token now holds the lease: load, then `fill` or `release`. */
-  | { readonly kind: 'leased' }
+  /** A live value. */
+  | Hit
+  /**
+   * There was none, and the caller's token now holds the lease: load, then `fill` or `release`. `stale`: what was there has expired, but was not
+   * invalidated. `takenOver`: the last holder has let its lease expire.
+   */
+  | { readonly kind: 'leased'; readonly stale: Stored | undefined; readonly takenOver: boolean }
   /** Another holds the lease, at most `leaseMs` longer: ask again. */
   | { readonly kind: 'wait'; readonly leaseMs: number }
   /** The store is out of reach, or can take nothing: load without filling. */
@@ -32,16 +57,36 @@ export type Lookup =
 
 export interface Fill extends LeaseRequest {
   readonly payload: string;
+  /** Milliseconds until it expires. */
   readonly ttlMs: number;
+  /** Milliseconds until it should be loaded anew; at most `ttlMs`. */
+  readonly freshMs: number;
+  /** Default 0. Milliseconds since it was loaded: of a value that is stored again because there is no newer one. */
+  readonly ageMs?: number;
 }
 
 /** `unavailable`: out of reach at the moment; the store comes back by itself. */
 export type StoreState = 'ready' | 'unavailable';
 
+/** Hears what the copies of stored values in this process must know. Called synchronously; must not throw. */
+export interface StoreWatcher {
+  /** An invalidation was confirmed to somebody, or is about to be. `collection` undefined: everything of the owner. */
+  invalidated(owner: string, collection: string | undefined): void;
+  /** Invalidations may have been missed, or everything was purged: all copies are void. */
+  lost(): void;
+}
+
+/** Who invalidates, for what is told about it later. */
+export interface Cause {
+  readonly eventId?: string | undefined;
+}
+
 export interface CacheStore {
+  /** In answers and metrics: `redis`, or `in-process`. */
+  readonly tier: string;
   readonly state: StoreState;
   /**
-   * One round trip for all; answers in request order. An entry that was filled more than `maxAgeMs` ago counts as expired.
+   * One round trip for all; answers in request order. An entry that was loaded more than `maxAgeMs` ago counts as absent.
    * Never rejects, and answers within the store's deadline.
    */
   readOrLease(requests: readonly LeaseRequest[], maxAgeMs: number): Promise<Lookup[]>;
@@ -51,7 +96,20 @@ export interface CacheStore {
   release(requests: readonly LeaseRequest[]): Promise<void>;
   /**
    * Drops the entries and leases of this collection and of "all collections" together; with `collection` undefined, everything of the owner.
-   * Idempotent. Resolves once confirmed; rejects when it could not be.
+   * All watchers of the store hear of it, in every process, whether there was an entry or not. Idempotent. Resolves once confirmed; rejects when it could not be.
    */
-  invalidate(owner: string, collection: string | undefined): Promise<void>;
+  invalidate(owner: string, collection: string | undefined, cause?: Cause): Promise<void>;
+  /**
+   * Drops all owners whose name begins with `ownerPrefix` (empty: all owners), by a scan, and has all watchers told `lost`.
+   * Resolves with how many there were, once confirmed; rejects when it could not be.
+   */
+  purge(ownerPrefix: string): Promise<number>;
+  /** From now on `watcher` hears of this store. */
+  watch(watcher: StoreWatcher): void;
+  /** True while the watchers have heard of every invalidation of this owner that was confirmed more than the store's δ ago. */
+  isCoherent(owner: string): boolean;
+  /** Keeps a short text under a name, for all processes, for `ttlMs`. Resolves once confirmed; rejects when it could not be. */
+  putMark(name: string, text: string, ttlMs: number): Promise<void>;
+  /** The text that was kept last; undefined when there is none, or the store is out of reach. Never rejects. */
+  getMark(name: string): Promise<string | undefined>;
 }

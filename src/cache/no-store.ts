@@ -2,9 +2,15 @@
 import type { CacheStore, LeaseRequest, Lookup } from './cache-store.js';
 
 export const noStore: CacheStore = {
+  tier: 'none',
   state: 'ready',
   readOrLease: (requests: readonly LeaseRequest[]) => Promise.resolve(requests.map((): Lookup => ({ kind: 'bypass' }))),
   fill: (fills) => Promise.resolve(fills.map(() => false)),
   release: () => Promise.resolve(),
   invalidate: () => Promise.resolve(),
+  purge: () => Promise.resolve(0),
+  watch: () => undefined,
+  isCoherent: () => false,
+  putMark: () => Promise.resolve(),
+  getMark: () => Promise.resolve(undefined),
 };

@@ -1,54 +1,49 @@
 /**
- * The read-through core. A read asks the store for a value *or the lease on loading it* in one step; the holder of the lease loads
- * from the origin and fills by compare-and-set on its lease. An invalidation drops value and lease together, so a value that was
- * loaded before it can never be stored after it.
+ * The read-through core. A read takes the copy in this process if that may be believed (local-tier.ts), else asks the store for a value *or the
+ * lease on loading it* in one step; the holder of the lease loads from the origin and fills by compare-and-set on its lease (flights.ts).
+ * An invalidation drops value, lease and copies together, so a value that was loaded before it can never be stored after it.
  *
- * Readers that find the lease taken wait: on the load itself when it is under way in this process, else by asking the store again.
- * A load's result is shared with those waiters only if they came before its fill was sent and the fill was accepted, because that proves
- * that no invalidation came between; otherwise they start over. When the store is out of reach there is no such proof, and every reader loads for itself.
+ * Readers that find the lease taken wait: on the load itself when it is under way in this process, else by asking the store again, so that
+ * one of them takes over from a holder that died. When the store is out of reach, readers load past it (unfilled-loads.ts).
  */
 import { randomUUID } from 'node:crypto';
-import { pause } from '../runtime/backoff.js';
+import { asError } from '../runtime/as-error.js';
 import type { CacheObserver } from './cache-events.js';
-import type { CacheStore, EntryKey, LeaseRequest, Lookup } from './cache-store.js';
+import type { CacheStore, Cause, EntryKey, Hit, LeaseRequest, Lookup } from './cache-store.js';
+import { Flights, noLanding, type Codec, type Leased } from './flights.js';
+import { LocalTier, type Ticket } from './local-tier.js';
+import { Round, type Read, type Result } from './round.js';
+import { processTime, type Time } from './time.js';
 import { Unconfirmed } from './unconfirmed.js';
-
-/** How values are kept as text. `decode` throws on anything it does not know; the entry is then a miss. */
-export interface Codec<V> {
-  encode(value: V): string;
-  decode(payload: string): V;
-}
+import { UnfilledLoads } from './unfilled-loads.js';
 
 export interface ReadThroughOptions<V> {
   store: CacheStore;
   codec: Codec<V>;
   /** Loads values from the origin, in the order of the keys; one that failed is an Error. May reject when all failed. Has a deadline of its own. */
   load: (keys: readonly EntryKey[]) => Promise<readonly (V | Error)[]>;
-  /** Milliseconds that a value may be served for; up to a tenth less is used, so that entries made together do not end together. */
-  ttlMs: (value: V) => number;
-  /** Default: any. Asked at each read: milliseconds that an entry may have been stored for, its TTL aside; for times when events may be missing. */
+  /** Milliseconds that a value may be served for; up to a tenth less is used. In the last tenth of its time it is loaded anew in the background. */
+  ttlMs: number;
+  /** The same of a value that says that there is nothing. */
+  negativeTtlMs: number;
+  isNegative: (value: V) => boolean;
+  /** Default: any. Asked at each read: milliseconds since an entry may have been loaded, its TTL aside; for times when events may be missing. */
   maxAgeMs?: () => number;
   /** Milliseconds after which a waiting reader loads for itself: the lease plus one origin call. */
   maxWaitMs: number;
+  /** Default 64. Calls to the origin at once that are not to be stored. */
+  maxUnfilledCalls?: number;
+  /** Default true. Whether copies are kept in this process. */
+  local?: boolean;
   observe: CacheObserver;
-  /** Default: the process's monotonic clock and its timers. A proof puts its own time here. */
+  /** Default: the process's monotonic clock, timers and dice. A proof puts its own here. */
   time?: Time;
 }
 
-export interface Time {
-  /** Milliseconds, never going back. */
-  now(): number;
-  sleep(ms: number): Promise<unknown>;
-}
-
-const processTime: Time = { now: () => performance.now(), sleep: pause };
-
-/** How a load ended, for those who waited on it. `refused`: its fill was not accepted, so it proves nothing to them. */
-type Landing<V> = { kind: 'accepted'; value: V } | { kind: 'refused' } | { kind: 'failed'; error: Error };
-
-interface Read {
-  readonly key: EntryKey;
-  readonly id: string;
+interface Asked extends Read {
+  readonly request: LeaseRequest;
+  /** That the answer may be kept as a copy. */
+  readonly ticket: Ticket | undefined;
 }
 
 /** Grows from the first to the last value; a load of a few milliseconds is not worth a longer first wait. */
@@ -56,39 +51,52 @@ const pollMs = { first: 4, last: 50 };
 
 export class ReadThrough<V> {
   readonly #options: ReadThroughOptions<V>;
-  /** Loads under way in this process under a lease of this process, by entry. */
-  readonly #flights = new Map<string, Promise<Landing<V>>>();
   readonly #time: Time;
+  readonly #flights: Flights<V>;
+  readonly #unfilled: UnfilledLoads<V>;
   readonly #unconfirmed: Unconfirmed;
+  readonly #local: LocalTier<V> | undefined;
+  /** What nobody waits for: fills, and loads ahead of an entry's end. */
+  readonly #background = new Set<Promise<unknown>>();
+  /** Per entry that another process loads: when it is asked for again, once for all who wait in this process. */
+  readonly #polls = new Map<string, Promise<ReadonlyMap<string, Result<V>>>>();
   readonly #tokenPrefix = randomUUID();
   #tokens = 0;
 
   constructor(options: ReadThroughOptions<V>) {
+    const { store, codec, time = processTime, observe, maxUnfilledCalls = 64, local = true } = options;
     this.#options = options;
-    this.#time = options.time ?? processTime;
-    this.#unconfirmed = new Unconfirmed({ store: options.store });
+    this.#time = time;
+    const load = (keys: readonly EntryKey[]): Promise<readonly (V | Error)[]> => this.#callOrigin(keys);
+    this.#flights = new Flights({ store, codec, load, ttlMs: (value) => this.#ttlMs(value), observe, time });
+    this.#unfilled = new UnfilledLoads({ load, maxCalls: maxUnfilledCalls });
+    this.#local = local ? new LocalTier({ store, now: () => time.now() }) : undefined;
+    this.#unconfirmed = new Unconfirmed({ invalidate: (owner, collection) => this.invalidate(owner, collection), time });
   }
 
   /**
-   * The values of `keys`, in their order: at least as new as every invalidation that was applied before the call.
+   * The values of `keys`, in their order: at least as new as every invalidation that was applied before the call, copies in this process within δ.
    * One store round trip, and one origin call for all that must be loaded. A key that could not be loaded is an Error. Never rejects.
+   * `explain` hears of this call what `observe` hears of all.
    */
-  async readMany(keys: readonly EntryKey[]): Promise<(V | Error)[]> {
+  async readMany(keys: readonly EntryKey[], explain?: CacheObserver): Promise<(V | Error)[]> {
+    const { observe, isNegative, maxWaitMs } = this.#options;
+    const round = new Round<V>({ observers: [observe, explain], isNegative, giveUpAt: this.#time.now() + maxWaitMs });
     const reads = [...new Map(keys.map((key) => [entryId(key), { key, id: entryId(key) }])).values()];
-    const results = new Map<string, V | Error>();
     const distrusted = reads.filter(({ key }) => this.#unconfirmed.covers(key.owner));
     const trusted = reads.filter(({ key }) => !this.#unconfirmed.covers(key.owner));
-    const wait = { tries: 0, giveUpAt: this.#time.now() + this.#options.maxWaitMs };
-    await Promise.all([this.#load([], distrusted, results), this.#read(trusted, results, wait)]);
-    return keys.map((key) => results.get(entryId(key)) ?? new Error('the read ended without a result'));
+    await Promise.all([this.#loadPast(distrusted, round), this.#read(trusted, round, 0)]);
+    return keys.map((key) => round.valueOf(entryId(key)));
   }
 
   /**
    * Drops what is cached for the owner's collection, and for all its collections together; without `collection`, all of the owner.
    * Idempotent. Once it has resolved, no later read returns what was loaded before the call. Rejects when the store did not confirm.
    */
-  async invalidate(owner: string, collection: string | undefined): Promise<void> {
-    await this.#options.store.invalidate(owner, collection);
+  async invalidate(owner: string, collection: string | undefined, cause?: Cause): Promise<void> {
+    await this.#options.store.invalidate(owner, collection, cause);
+    // The store announces it too, but may take its time: a client that has its answer reads its own write here at once.
+    this.#local?.invalidated(owner, collection);
   }
 
   /**
@@ -101,158 +109,158 @@ export class ReadThrough<V> {
 
   /** Idempotent, never rejects. */
   async stop(): Promise<void> {
-    await this.#unconfirmed.stop();
+    await Promise.all([this.#unconfirmed.stop(), ...this.#background]);
   }
 
-  async #read(reads: readonly Read[], results: Map<string, V | Error>, wait: { tries: number; giveUpAt: number }): Promise<void> {
-    if (reads.length === 0) return;
-    const requests = reads.map(({ key }): LeaseRequest => ({ ...key, token: this.#nextToken() }));
-    const lookups = await this.#options.store.readOrLease(requests, this.#options.maxAgeMs?.() ?? Infinity);
-    const leased: { read: Read; request: LeaseRequest }[] = [];
-    const bypassed: Read[] = [];
-    const poisoned: Read[] = [];
-    const waiting: Read[] = [];
-    for (const [index, read] of reads.entries()) {
-      const request = requests[index];
-      switch (this.#accept(read, lookups[index], results)) {
-        case 'done':
-          break;
-        case 'lease':
-          if (request) leased.push({ read, request });
-          break;
-        case 'drop':
-          poisoned.push(read);
-          break;
-        case 'load':
-          bypassed.push(read);
-          break;
-        case 'wait':
-          waiting.push(read);
-          break;
-      }
-    }
-    await Promise.all([
-      this.#load(leased, [...bypassed, ...poisoned], results),
-      this.#wait(waiting, results, wait),
-      ...poisoned.map((read) => this.#drop(read)),
-    ]);
-  }
-
-  /** Makes room for a good entry; if the store is out of reach, the next reader tries again. */
-  async #drop({ key }: Read): Promise<void> {
-    await this.#options.store.invalidate(key.owner, key.collection).catch(() => undefined);
-  }
-
-  #accept(read: Read, lookup: Lookup | undefined, results: Map<string, V | Error>): 'done' | 'lease' | 'load' | 'drop' | 'wait' {
-    const { codec, observe } = this.#options;
-    switch (lookup?.kind) {
-      case 'hit':
-        try {
-          results.set(read.id, codec.decode(lookup.payload));
-          observe({ type: 'hit', key: read.key });
-          return 'done';
-        } catch {
-          observe({ type: 'undecodable', key: read.key });
-          return 'drop';
-        }
-      case 'leased':
-        return 'lease';
-      case 'wait':
-        return 'wait';
-      default:
-        return 'load';
-    }
-  }
-
-  /** One origin call for all; those with a lease are filled, and land for the readers that wait on them. */
-  async #load(leased: readonly { read: Read; request: LeaseRequest }[], bypassed: readonly Read[], results: Map<string, V | Error>): Promise<void> {
-    const { observe } = this.#options;
-    for (const { read } of leased) observe({ type: 'miss', key: read.key, reason: 'leased' });
-    for (const read of bypassed) observe({ type: 'miss', key: read.key, reason: 'bypass' });
-    const reads = [...leased.map(({ read }) => read), ...bypassed];
-    if (reads.length === 0) return;
-
-    const loading = this.#callOrigin(reads);
-    const landing = loading.then((values) => {
-      // Closed to new joiners before the fill is sent: one that arrives later could have seen an invalidation which the accepted fill did not.
-      for (const { read } of leased) this.#flights.delete(read.id);
-      return this.#fill(leased, values);
+  async #read(reads: readonly Read[], round: Round<V>, tries: number): Promise<void> {
+    const maxAgeMs = this.#options.maxAgeMs?.() ?? Infinity;
+    // While events may be missing there are no copies either: who applies them may be too old to announce it.
+    const local = maxAgeMs === Infinity ? this.#local : undefined;
+    const rest = reads.filter((read) => !this.#answerFromCopy(read, local, round));
+    if (rest.length === 0) return;
+    const asked = rest.map((read): Asked => {
+      // The ticket is taken before the read is sent: what is announced from now on may be newer than its answer.
+      return { ...read, request: { ...read.key, token: this.#nextToken() }, ticket: local?.begin(read.key) };
     });
-    for (const [index, { read }] of leased.entries()) {
-      this.#flights.set(
-        read.id,
-        landing.then((landings): Landing<V> => landings[index] ?? { kind: 'refused' }),
-      );
-    }
-    const values = await loading;
-    for (const [index, read] of reads.entries()) results.set(read.id, values[index] ?? missing());
-    await landing;
-  }
-
-  /** Never rejects. */
-  async #callOrigin(reads: readonly Read[]): Promise<(V | Error)[]> {
-    try {
-      const values = await this.#options.load(reads.map(({ key }) => key));
-      return reads.map((_, index) => values[index] ?? missing());
-    } catch (error) {
-      const failure = error instanceof Error ? error : new Error('the origin failed', { cause: error });
-      return reads.map(() => failure);
-    }
-  }
-
-  async #fill(leased: readonly { read: Read; request: LeaseRequest }[], values: readonly (V | Error)[]): Promise<Landing<V>[]> {
-    const { store, codec, ttlMs, observe } = this.#options;
-    const loaded = leased.map(({ read, request }, index) => ({ read, request, value: values[index] ?? missing() }));
-    const failed = loaded.filter(({ value }) => value instanceof Error);
-    const fills = loaded.flatMap(({ request, value }) =>
-      value instanceof Error ? [] : [{ ...request, payload: codec.encode(value), ttlMs: ttlMs(value) * (1 - Math.random() / 10) }],
+    const lookups = await this.#options.store.readOrLease(
+      asked.map(({ request }) => request),
+      maxAgeMs,
     );
-    const [accepted] = await Promise.all([
-      fills.length > 0 ? store.fill(fills) : [],
-      failed.length > 0 ? store.release(failed.map(({ request }) => request)) : undefined,
-    ]);
-    let next = 0;
-    return loaded.map(({ read, value }): Landing<V> => {
-      if (value instanceof Error) return { kind: 'failed', error: value };
-      if (accepted[next++]) return { kind: 'accepted', value };
-      observe({ type: 'fill-refused', key: read.key });
-      return { kind: 'refused' };
-    });
+    const leased: Leased[] = [];
+    const refreshed: Leased[] = [];
+    const waiting: Read[] = [];
+    const past: Read[] = [];
+    for (const [index, read] of asked.entries()) {
+      const lookup: Lookup = lookups[index] ?? { kind: 'bypass' };
+      if (lookup.kind === 'leased') {
+        leased.push({ ...read, stale: lookup.stale });
+        if (lookup.takenOver) round.observe({ type: 'lease-expired', key: read.key });
+      } else if (lookup.kind === 'wait') waiting.push(read);
+      else if (lookup.kind === 'bypass' || !this.#answerFromStore(read, lookup, round)) past.push(read);
+      else if (lookup.refresh) refreshed.push({ ...read, stale: undefined });
+      if (read.ticket) this.#local?.end(read.ticket);
+    }
+    this.#refresh(refreshed, round);
+    await Promise.all([this.#loadLeased(leased, round), this.#wait(waiting, round, tries), this.#loadPast(past, round)]);
+  }
+
+  #answerFromCopy(read: Read, local: LocalTier<V> | undefined, round: Round<V>): boolean {
+    const copy = local?.get(read.key);
+    if (!copy) return false;
+    const now = this.#time.now();
+    round.answer(read, { value: copy.value, source: 'local', stored: { ...copy, ageMs: now - copy.loaded, ttlMs: copy.expires - now } });
+    return true;
+  }
+
+  /** False when the entry cannot be decoded: it is dropped, to make room for a good one. */
+  #answerFromStore({ key, id, ticket }: Asked, hit: Hit, round: Round<V>): boolean {
+    try {
+      const value = this.#options.codec.decode(hit.payload);
+      round.answer({ key, id }, { value, source: 'store', stored: hit });
+      if (ticket) this.#local?.admit(ticket, value, hit);
+      return true;
+    } catch {
+      round.observe({ type: 'undecodable', key });
+      // If the store is out of reach, the next reader tries again.
+      void this.invalidate(key.owner, key.collection).catch(() => undefined);
+      return false;
+    }
+  }
+
+  /** The fills go on behind the answers, which need not wait for them: only what has expired is served on their proof. */
+  async #loadLeased(leased: readonly Leased[], round: Round<V>): Promise<void> {
+    if (leased.length === 0) return;
+    for (const { key } of leased) round.observe({ type: 'load', key, reason: 'leased' });
+    const { loaded, landed } = this.#flights.load(leased);
+    this.#keepUntilDone(landed);
+    const values = await loaded;
+    const landings = values.some((value) => value instanceof Error) ? await landed : [];
+    for (const [index, read] of leased.entries()) {
+      const value = values[index] ?? noLanding.error;
+      if (value instanceof Error) round.land(read, landings[index] ?? noLanding, false);
+      else round.loaded(read, value);
+    }
+  }
+
+  /** Loads that nobody waits for: what they replace is still good. */
+  #refresh(leased: readonly Leased[], round: Round<V>): void {
+    if (leased.length === 0) return;
+    for (const { key } of leased) round.observe({ type: 'load', key, reason: 'refresh' });
+    this.#keepUntilDone(this.#flights.load(leased).landed);
+  }
+
+  #keepUntilDone(work: Promise<unknown>): void {
+    const kept: Promise<unknown> = work.finally(() => this.#background.delete(kept));
+    this.#background.add(kept);
+  }
+
+  /** Past the store. */
+  async #loadPast(reads: readonly Read[], round: Round<V>): Promise<void> {
+    if (reads.length === 0) return;
+    for (const { key } of reads) round.observe({ type: 'load', key, reason: 'bypass' });
+    const values = await this.#unfilled.load(reads);
+    for (const read of reads) round.loaded(read, values.get(read.id) ?? noLanding.error);
   }
 
   /** Waits for loads of this process to land, and for those of others by reading again; at last loads without filling. */
-  async #wait(reads: readonly Read[], results: Map<string, V | Error>, { tries, giveUpAt }: { tries: number; giveUpAt: number }): Promise<void> {
+  async #wait(reads: readonly Read[], round: Round<V>, tries: number): Promise<void> {
     if (reads.length === 0) return;
-    const { observe } = this.#options;
-    if (this.#time.now() >= giveUpAt) {
-      await this.#load([], reads, results);
+    if (this.#time.now() >= round.giveUpAt) {
+      await this.#loadPast(reads, round);
       return;
     }
-    if (tries === 0) for (const { key } of reads) observe({ type: 'waited', key });
-    const joined = reads.filter(({ id }) => this.#flights.has(id));
-    const others = reads.filter(({ id }) => !this.#flights.has(id));
-    const again = await Promise.all([
-      ...joined.map((read) => this.#join(read, results)),
-      others.length > 0 ? this.#time.sleep(jittered(tries)).then(() => others) : [],
-    ]);
-    await this.#read(again.flat(), results, { tries: tries + 1, giveUpAt });
+    if (tries === 0) for (const { key } of reads) round.observe({ type: 'waited', key });
+    const others = reads.filter(({ id }) => !this.#flights.open(id));
+    const unpolled = others.filter(({ id }) => !this.#polls.has(id));
+    const poll = this.#poll(unpolled, round, tries);
+    for (const { id } of unpolled) this.#polls.set(id, poll);
+    const again = await Promise.all(reads.map((read) => this.#join(read, round)));
+    await this.#read(again.flat(), round, tries + 1);
+  }
+
+  /** Who joins before the store is asked again may share the answer: it is as new as if they had asked themselves. */
+  async #poll(reads: readonly Read[], round: Round<V>, tries: number): Promise<ReadonlyMap<string, Result<V>>> {
+    if (reads.length === 0) return round.results;
+    await this.#time.sleep(this.#pollMs(tries));
+    for (const { id } of reads) this.#polls.delete(id);
+    await this.#read(reads, round, tries + 1);
+    return round.results;
   }
 
   /** Answers the reads that must start over. */
-  async #join(read: Read, results: Map<string, V | Error>): Promise<Read[]> {
-    const landing = await this.#flights.get(read.id);
-    switch (landing?.kind) {
-      case 'accepted':
-        results.set(read.id, landing.value);
-        this.#options.observe({ type: 'shared', key: read.key });
-        return [];
-      case 'failed':
-        // An error is never stale: repeating it spares a failing origin one call per waiter.
-        results.set(read.id, landing.error);
-        return [];
-      default:
-        return [read];
+  async #join(read: Read, round: Round<V>): Promise<Read[]> {
+    const open = this.#flights.open(read.id);
+    if (open) {
+      const landing = await open;
+      if (landing.kind === 'refused') return [read];
+      // An error is never stale: repeating it spares a failing origin one call per waiter.
+      round.land(read, landing, true);
+      return [];
     }
+    const result = (await this.#polls.get(read.id))?.get(read.id) ?? noLanding;
+    // Who polls has its result in the round already.
+    if (!round.results.has(read.id)) round.share(read, result);
+    return [];
+  }
+
+  #ttlMs(value: V): number {
+    const { ttlMs, negativeTtlMs, isNegative } = this.#options;
+    return isNegative(value) ? negativeTtlMs : ttlMs;
+  }
+
+  /** Never rejects. */
+  async #callOrigin(keys: readonly EntryKey[]): Promise<readonly (V | Error)[]> {
+    try {
+      return await this.#options.load(keys);
+    } catch (error) {
+      const failure = asError(error);
+      return keys.map(() => failure);
+    }
+  }
+
+  #pollMs(tries: number): number {
+    const full = Math.min(pollMs.last, pollMs.first * 1.5 ** Math.min(tries, 20));
+    return full / 2 + this.#time.random() * (full / 2);
   }
 
   #nextToken(): string {
@@ -261,15 +269,6 @@ export class ReadThrough<V> {
   }
 }
 
-function missing(): Error {
-  return new Error('the origin answered fewer values than keys');
-}
-
 function entryId({ owner, collection }: EntryKey): string {
   return JSON.stringify([owner, collection]);
-}
-
-function jittered(tries: number): number {
-  const full = Math.min(pollMs.last, pollMs.first * 1.5 ** Math.min(tries, 20));
-  return full / 2 + Math.random() * (full / 2);
 }

@@ -1,11 +1,21 @@
 /**
  * The Lua scripts of the Redis store. Each touches one key, so that a batch of them is one pipeline on any topology.
  *
- * The key is a hash per owner with two fields per collection:
- *   `v:<collection>` = `<format>|<filled>|<expires>|<payload>`   the value
- *   `l:<collection>` = `<expires>|<token>`                       the lease on loading it
+ * The key is a hash per owner:
+ *   `v:<collection>` = `<tag>|<loaded>|<fresh until>|<expires>|<payload>`   the value
+ *   `l:<collection>` = `<tag>|<expires>|<token>`                           the lease on loading it
+ *   `i`              = the id of the event that has last invalidated something here
  * Times are milliseconds of Redis's own clock, so gateways need not agree on theirs. The key expires with the last of its fields.
+ * The tag names the encoding and the generation; what bears another one counts as absent, but every invalidation drops it.
  */
+import { createHash } from 'node:crypto';
+
+export interface Script {
+  readonly source: string;
+  readonly sha: string;
+}
+
+const script = (source: string): Script => ({ source, sha: createHash('sha1').update(source).digest('hex') });
 
 const library = `
 local function now()
@@ -15,48 +25,84 @@ end
 local function keepFor(key, ms)
   if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
 end
-local function holds(lease, token)
-  return lease and string.match(lease, '^%d+|(.*)$') == token
+local function failed(reply)
+  return type(reply) == 'table' and reply.err
 end
 `;
 
 /**
- * ARGV: collection, token, lease in ms, format, maximum of fields, maximum age of the value in ms.
- * Answers {'hit', payload} | {'wait', ms} | {'leased'} | {'bypass'}.
- * A hit is answered before anything is written, so it stays a hit when Redis is full or read-only; then a lease cannot be had: bypass.
+ * ARGV: collection, token, lease in ms, tag, maximum of collections, maximum age of the value in ms, ms that an expired value is kept.
+ * Answers {'hit', payload, age, ttl, fresh, refresh, event id} | {'wait', ms} | {'leased', taken over[, payload, age, ttl, event id]} | {'bypass'}.
+ * A hit is answered also when nothing can be written, so it stays a hit when Redis is full; a lease cannot be had then: bypass.
  */
-export const readOrLeaseScript = `${library}
-local key, collection = KEYS[1], ARGV[1]
+export const readOrLease = script(`${library}
+local key, collection, tag = KEYS[1], ARGV[1], ARGV[4]
 local ms = now()
-local value = redis.call('HGET', key, 'v:' .. collection)
+local value, lease, event = unpack(redis.call('HMGET', key, 'v:' .. collection, 'l:' .. collection, 'i'))
+local usable, loaded, fresh, expires, at
 if value then
-  local format, filled, expires, at = string.match(value, '^([^|]*)|(%d+)|(%d+)|()')
-  if format == ARGV[4] and tonumber(expires) > ms and ms - filled <= tonumber(ARGV[6]) then return {'hit', string.sub(value, at)} end
+  usable, loaded, fresh, expires, at = string.match(value, '^([^|]*)|(%d+)|(%d+)|(%d+)|()')
+  usable = usable == tag and ms - loaded <= tonumber(ARGV[6])
 end
-local lease = redis.call('HGET', key, 'l:' .. collection)
-local expires = lease and tonumber(string.match(lease, '^%d+') or 0)
-if expires and expires > ms then return {'wait', expires - ms} end
-if not value and not lease and redis.call('HLEN', key) >= tonumber(ARGV[5]) then redis.call('DEL', key) end
-local granted = redis.pcall('HSET', key, 'l:' .. collection, string.format('%.0f|%s', ms + ARGV[3], ARGV[2]))
-if type(granted) == 'table' and granted.err then return {'bypass'} end
-keepFor(key, tonumber(ARGV[3]))
-return {'leased'}
-`;
+local leaseTag, leaseExpires = string.match(lease or '', '^([^|]*)|(%d+)|')
+local sameTag = leaseTag == tag
+local held = sameTag and tonumber(leaseExpires) > ms
+local function grant()
+  if not value and not lease and redis.call('HLEN', key) >= tonumber(ARGV[5]) then redis.call('DEL', key) end
+  if failed(redis.pcall('HSET', key, 'l:' .. collection, string.format('%s|%.0f|%s', tag, ms + ARGV[3], ARGV[2]))) then return false end
+  -- Longer than it lasts: that it was left to expire is worth knowing.
+  keepFor(key, 2 * ARGV[3])
+  return true
+end
+if usable and tonumber(expires) > ms then
+  local refresh = tonumber(fresh) <= ms and not held and grant()
+  return {'hit', string.sub(value, at), ms - loaded, expires - ms, math.max(0, fresh - ms), refresh and 1 or 0, event or ''}
+end
+if held then return {'wait', leaseExpires - ms} end
+if not grant() then return {'bypass'} end
+local takenOver = sameTag and 1 or 0
+if usable and ms - expires <= tonumber(ARGV[7]) then return {'leased', takenOver, string.sub(value, at), ms - loaded, expires - ms, event or ''} end
+return {'leased', takenOver}
+`);
 
-/** ARGV: collection, token, format, ttl in ms, payload. Answers 1 when accepted. The lease ends with the fill, also with one that found no room. */
-export const fillScript = `${library}
-local key, collection = KEYS[1], ARGV[1]
-if not holds(redis.call('HGET', key, 'l:' .. collection), ARGV[2]) then return 0 end
+/** ARGV: collection, token, tag, ttl, fresh, age and ms that an expired value is kept, payload. Answers 1 when accepted. The lease ends with the fill, also with one that found no room. */
+export const fill = script(`${library}
+local key, collection, tag = KEYS[1], ARGV[1], ARGV[3]
+local leaseTag, token = string.match(redis.call('HGET', key, 'l:' .. collection) or '', '^([^|]*)|%d+|(.*)$')
+if leaseTag ~= tag or token ~= ARGV[2] then return 0 end
 redis.call('HDEL', key, 'l:' .. collection)
 local ms = now()
-local stored = redis.pcall('HSET', key, 'v:' .. collection, string.format('%s|%.0f|%.0f|', ARGV[3], ms, ms + ARGV[4]) .. ARGV[5])
-if type(stored) == 'table' and stored.err then return 0 end
-keepFor(key, tonumber(ARGV[4]))
+local value = string.format('%s|%.0f|%.0f|%.0f|', tag, ms - ARGV[6], ms + ARGV[5], ms + ARGV[4]) .. ARGV[8]
+if failed(redis.pcall('HSET', key, 'v:' .. collection, value)) then return 0 end
+keepFor(key, ARGV[4] + ARGV[7])
 return 1
-`;
+`);
 
 /** ARGV: collection, token. */
-export const releaseScript = `${library}
-if holds(redis.call('HGET', KEYS[1], 'l:' .. ARGV[1]), ARGV[2]) then redis.call('HDEL', KEYS[1], 'l:' .. ARGV[1]) end
+export const release = script(`
+local lease = 'l:' .. ARGV[1]
+if string.match(redis.call('HGET', KEYS[1], lease) or '', '^[^|]*|%d+|(.*)$') == ARGV[2] then redis.call('HDEL', KEYS[1], lease) end
 return 0
-`;
+`);
+
+/** ARGV: channel, message for the other processes, event id or empty, ms that the id is kept, and the collection unless all are meant. */
+export const invalidate = script(`${library}
+local key, collection = KEYS[1], ARGV[5]
+local known = redis.call('EXISTS', key) == 1
+if collection then redis.call('HDEL', key, 'v:' .. collection, 'l:' .. collection, 'v:', 'l:')
+else redis.call('UNLINK', key) end
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+-- Not of owners that nobody reads: most events are of those.
+if known and ARGV[3] ~= '' and not failed(redis.pcall('HSET', key, 'i', ARGV[3])) then keepFor(key, tonumber(ARGV[4])) end
+return 1
+`);
+
+/**
+ * Who this server is: its role, and what changes with every start (run_id) and with every promotion (master_replid).
+ * run_id alone would not do: a server that was demoted and promoted again, without a restart, has the same one, but may have lost writes in between.
+ */
+export const identify = script(`
+local replication = redis.call('INFO', 'replication')
+local run, term = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'), string.match(replication, 'master_replid:(%x+)')
+return {string.match(replication, 'role:(%a+)'), string.sub(run, 1, 10) .. string.sub(term, 1, 10)}
+`);

@@ -1,92 +1,177 @@
 /**
- * The store that several gateways share: one Redis hash per owner (redis-scripts.ts).
- * Invariant: nothing here rejects because Redis is away, except an invalidation, which must not be taken for applied.
+ * The store that several gateways share: one Redis hash per owner (redis-scripts.ts), on the server that owns its key (redis-topology.ts).
+ * Invariant: nothing here rejects because Redis is away, except what must not be taken for done: an invalidation, a purge, a mark.
  */
-import type { Redis } from 'ioredis';
-import { createHash } from 'node:crypto';
-import { withDeadline } from '../runtime/deadline.js';
-import { maxCollectionsPerOwner, type CacheStore, type Fill, type LeaseRequest, type Lookup, type StoreState } from './cache-store.js';
-import { fillScript, readOrLeaseScript, releaseScript } from './redis-scripts.js';
+import { z } from 'zod';
+import type { Logger } from '../runtime/logger.js';
+import type { RedisAddress } from '../runtime/redis-address.js';
+import { maxCollectionsPerOwner, type CacheStore, type Cause, type Fill, type LeaseRequest, type Lookup, type StoreState, type StoreWatcher } from './cache-store.js';
+import type { Call, RedisNode } from './redis-node.js';
+import { peeked, toLookup, type Peeked } from './redis-replies.js';
+import * as scripts from './redis-scripts.js';
+import { connectTopology, type RedisTopology } from './redis-topology.js';
 
 export interface RedisStoreOptions {
-  /** A connection that fails instead of queueing (runtime/redis.ts). Its owner ends it. */
-  redis: Redis;
+  address: RedisAddress;
   /** Milliseconds that one round trip may take. */
   commandTimeoutMs: number;
-  /** Begin of all keys. */
+  /** Begin of all keys, and name of the channel of invalidations. */
   keyPrefix: string;
   /** How long a lease lasts. */
   leaseMs: number;
+  /** Default 3,600,000. Milliseconds that an expired value is kept for the case that no newer one can be loaded. */
+  staleMs?: number;
+  /** Default 250. δ: how long copies in this process may be behind what was invalidated, at most. */
+  coherenceMs?: number;
   /** Names the encoding of the payload; an entry with another one is a miss, so that versions can run side by side. */
   format: string;
+  log: Logger;
 }
 
-interface Script {
-  readonly source: string;
-  readonly sha: string;
-}
+/** How long it is known which event was the last one. */
+const eventKeptMs = 600_000;
+/** Of a call to one server, when many keys are gone through. */
+const scanCount = 1_000;
+const scanTimeoutMs = 5_000;
 
-const script = (source: string): Script => ({ source, sha: createHash('sha1').update(source).digest('hex') });
-
-const readOrLease = script(readOrLeaseScript);
-const fill = script(fillScript);
-const release = script(releaseScript);
-
-interface Call {
-  owner: string;
-  args: readonly (string | number)[];
-}
+const announcement = z.union([z.tuple([z.string(), z.string()]), z.tuple([z.string()])]);
 
 export class RedisStore implements CacheStore {
-  readonly #redis: Redis;
+  readonly tier = 'redis';
   readonly #options: RedisStoreOptions;
+  readonly #topology: RedisTopology;
+  readonly #watchers: StoreWatcher[] = [];
+  readonly #staleMs: number;
 
   constructor(options: RedisStoreOptions) {
-    this.#redis = options.redis;
+    const { address, commandTimeoutMs, keyPrefix, coherenceMs = 250, staleMs = 3_600_000, log } = options;
     this.#options = options;
+    this.#staleMs = staleMs;
+    this.#topology = connectTopology(address, {
+      commandTimeoutMs,
+      coherenceMs,
+      channel: keyPrefix,
+      heard: (message) => this.#heard(message),
+      lost: () => this.#lost(),
+      log,
+    });
   }
 
+  /** Of a cluster: ready when all of its servers are. */
   get state(): StoreState {
-    return this.#redis.status === 'ready' ? 'ready' : 'unavailable';
+    const nodes = this.#topology.nodes();
+    return nodes.length > 0 && nodes.every((node) => node.isUsable) ? 'ready' : 'unavailable';
   }
 
   async readOrLease(requests: readonly LeaseRequest[], maxAgeMs: number): Promise<Lookup[]> {
-    const { leaseMs, format } = this.#options;
-    const replies = await this.#run(
-      readOrLease,
-      requests.map(({ owner, collection, token }) => ({
-        owner,
-        args: [collection, token, leaseMs, format, maxCollectionsPerOwner, Math.min(maxAgeMs, Number.MAX_SAFE_INTEGER)],
-      })),
-    );
-    const lookups = replies.map(toLookup);
+    const { leaseMs } = this.#options;
+    const maxAge = Math.min(maxAgeMs, Number.MAX_SAFE_INTEGER);
+    const generations = requests.map(({ owner }) => this.#generation(owner));
+    const replies = await this.#run(scripts.readOrLease, requests, ({ owner, collection, token }) => [
+      collection,
+      token,
+      leaseMs,
+      this.#tag(owner),
+      maxCollectionsPerOwner,
+      maxAge,
+      this.#staleMs,
+    ]);
     // A read that timed out may still be executed and then hold a lease that nobody knows of; a release behind it on the same
     // connection ends that, instead of making readers wait for the lease to expire.
     const unknown = requests.filter((_, index) => replies[index] instanceof Error);
-    if (unknown.length > 0 && this.state === 'ready') void this.release(unknown);
-    return lookups;
+    if (unknown.length > 0) void this.release(unknown);
+    return replies.map((reply, index) => toLookup(reply, generations[index] ?? ''));
   }
 
   async fill(fills: readonly Fill[]): Promise<boolean[]> {
-    const { format } = this.#options;
-    const replies = await this.#run(
-      fill,
-      fills.map(({ owner, collection, token, payload, ttlMs }) => ({ owner, args: [collection, token, format, Math.ceil(ttlMs), payload] })),
-    );
+    const replies = await this.#run(scripts.fill, fills, ({ owner, collection, token, payload, ttlMs, freshMs, ageMs = 0 }) => [
+      collection,
+      token,
+      this.#tag(owner),
+      ...[ttlMs, freshMs, ageMs].map(Math.ceil),
+      this.#staleMs,
+      payload,
+    ]);
     return replies.map((reply) => reply === 1);
   }
 
   async release(requests: readonly LeaseRequest[]): Promise<void> {
-    await this.#run(
-      release,
-      requests.map(({ owner, collection, token }) => ({ owner, args: [collection, token] })),
-    );
+    await this.#run(scripts.release, requests, ({ collection, token }) => [collection, token], { evenIfSlow: true });
   }
 
-  async invalidate(owner: string, collection: string | undefined): Promise<void> {
+  async invalidate(owner: string, collection: string | undefined, { eventId = '' }: Cause = {}): Promise<void> {
+    const named = collection === undefined ? [] : [collection];
+    const call = { key: this.#key(owner), args: [this.#options.keyPrefix, JSON.stringify([owner, ...named]), eventId, eventKeptMs, ...named] };
+    const node = this.#topology.nodeOf(call.key);
+    const [reply] = (await node?.run(scripts.invalidate, [call])) ?? [new Error('no Redis server has the key')];
+    if (!(reply instanceof Error)) return;
+    const [, importing] = /^ASK \d+ (\S+)$/.exec(reply.message) ?? [];
+    const [repeated] = importing === undefined ? [reply] : ((await this.#topology.nodeAt(importing)?.run(scripts.invalidate, [call], { asking: true })) ?? [reply]);
+    if (!(repeated instanceof Error)) return;
+    this.#topology.misrouted();
+    throw repeated;
+  }
+
+  async purge(ownerPrefix: string): Promise<number> {
+    const nodes = this.#topology.nodes();
+    if (this.state !== 'ready') throw new Error('Redis is out of reach');
+    const counts = await Promise.all(nodes.map((node) => this.#purgeNode(node, `${this.#options.keyPrefix}:{${escapeGlob(ownerPrefix)}*`)));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  watch(watcher: StoreWatcher): void {
+    this.#watchers.push(watcher);
+  }
+
+  isCoherent(owner: string): boolean {
+    return this.#topology.nodeOf(this.#key(owner))?.isCoherent ?? false;
+  }
+
+  async putMark(name: string, text: string, ttlMs: number): Promise<void> {
+    const key = this.#markKey(name);
+    const node = this.#topology.nodeOf(key);
+    if (!node) throw new Error('no Redis server has the key');
+    await node.command((redis) => redis.set(key, text, 'PX', ttlMs));
+  }
+
+  async getMark(name: string): Promise<string | undefined> {
+    const key = this.#markKey(name);
+    try {
+      return (await this.#topology.nodeOf(key)?.command((redis) => redis.get(key))) ?? undefined;
+    } catch {
+      this.#topology.misrouted();
+      return undefined;
+    }
+  }
+
+  /** What is stored of an owner, whether it would be believed or not. Rejects when Redis is out of reach. */
+  async peek(owner: string): Promise<Peeked[]> {
     const key = this.#key(owner);
-    const dropped = collection === undefined ? this.#redis.unlink(key) : this.#redis.hdel(key, `v:${collection}`, `l:${collection}`, 'v:', 'l:');
-    await withDeadline(dropped, this.#options.commandTimeoutMs);
+    const node = this.#topology.nodeOf(key);
+    if (!node) throw new Error('no Redis server has the key');
+    const [seconds, micros] = await node.command((redis) => redis.time());
+    const fields = await node.command((redis) => redis.hgetall(key));
+    return peeked(fields, { nowMs: Number(seconds) * 1_000 + Number(micros) / 1_000, tag: this.#tag(owner) });
+  }
+
+  /** Disconnects. Idempotent. */
+  stop(): void {
+    this.#topology.stop();
+  }
+
+  async #purgeNode(node: RedisNode, pattern: string): Promise<number> {
+    let count = 0;
+    for (let cursor = '0'; ; ) {
+      // oxlint-disable-next-line no-await-in-loop -- a page tells where the next one begins
+      const [next, keys] = await node.command((redis) => redis.scan(cursor, 'MATCH', pattern, 'COUNT', scanCount), scanTimeoutMs);
+      // oxlint-disable-next-line no-await-in-loop
+      await node.command((redis) => Promise.all(keys.map((key) => redis.unlink(key))), scanTimeoutMs);
+      count += keys.length;
+      cursor = next;
+      if (cursor === '0') break;
+    }
+    await node.command((redis) => redis.publish(this.#options.keyPrefix, ''));
+    return count;
   }
 
   /** Hash-tagged by the owner: all of an owner is in one slot of a cluster. */
@@ -94,37 +179,68 @@ export class RedisStore implements CacheStore {
     return `${this.#options.keyPrefix}:{${owner}}`;
   }
 
-  /** One pipeline of EVALSHA; a server that does not know the script (restarted, or SCRIPT FLUSH) is taught it, and those calls repeated once. */
-  async #run({ source, sha }: Script, calls: readonly Call[]): Promise<unknown[]> {
-    const replies = await this.#pipeline('evalsha', sha, calls);
-    const unknown = calls.filter((_, index) => isUnknownScript(replies[index]));
-    if (unknown.length === 0) return replies;
-    const repeated = await this.#pipeline('eval', source, unknown);
-    return replies.map((reply) => (isUnknownScript(reply) ? repeated.shift() : reply));
+  #markKey(name: string): string {
+    return `${this.#options.keyPrefix}:mark:${name}`;
   }
 
-  async #pipeline(command: 'eval' | 'evalsha', body: string, calls: readonly Call[]): Promise<unknown[]> {
-    if (this.state !== 'ready') return calls.map(() => new Error('Redis is not connected'));
-    const pipeline = this.#redis.pipeline();
-    for (const { owner, args } of calls) pipeline[command](body, 1, this.#key(owner), ...args);
-    try {
-      const replies = (await withDeadline(pipeline.exec(), this.#options.commandTimeoutMs)) ?? [];
-      return calls.map((_, index) => replies[index]?.[0] ?? replies[index]?.[1]);
-    } catch (error) {
-      return calls.map(() => (error instanceof Error ? error : new Error('Redis failed', { cause: error })));
+  #generation(owner: string): string {
+    return this.#topology.nodeOf(this.#key(owner))?.generation ?? '';
+  }
+
+  #tag(owner: string): string {
+    return `${this.#options.format}.${this.#generation(owner)}`;
+  }
+
+  /** One pipeline per server. Answers in the order of `items`; an Error for each that a server has refused, or not answered in time. */
+  async #run<T extends { owner: string }>(script: scripts.Script, items: readonly T[], argsOf: (item: T) => Call['args'], { evenIfSlow = false } = {}): Promise<unknown[]> {
+    const replies: unknown[] = items.map(() => new Error('Redis is out of reach'));
+    const groups = new Map<RedisNode, { index: number; call: Call }[]>();
+    for (const [index, item] of items.entries()) {
+      const key = this.#key(item.owner);
+      const node = this.#topology.nodeOf(key);
+      if (!node || (!node.isUsable && !evenIfSlow)) continue;
+      const group = groups.get(node) ?? [];
+      groups.set(node, group);
+      group.push({ index, call: { key, args: argsOf(item) } });
     }
+    await Promise.all(
+      [...groups].map(async ([node, group]) => {
+        const answers = await node.run(script, group.map(({ call }) => call));
+        for (const [place, { index }] of group.entries()) replies[index] = answers[place];
+      }),
+    );
+    if (replies.some(isRedirection)) this.#topology.misrouted();
+    return replies;
+  }
+
+  #heard(message: string): void {
+    if (message === '') {
+      this.#lost();
+      return;
+    }
+    const parsed = announcement.safeParse(parseJson(message));
+    // Who announces what we cannot read is newer than we are: better to forget too much.
+    if (!parsed.success) this.#lost();
+    else for (const watcher of this.#watchers) watcher.invalidated(parsed.data[0], parsed.data[1]);
+  }
+
+  #lost(): void {
+    for (const watcher of this.#watchers) watcher.lost();
   }
 }
 
-function isUnknownScript(reply: unknown): boolean {
-  return reply instanceof Error && reply.message.startsWith('NOSCRIPT');
+function isRedirection(reply: unknown): boolean {
+  return reply instanceof Error && /^(MOVED|ASK|CLUSTERDOWN|TRYAGAIN) /.test(reply.message);
 }
 
-function toLookup(reply: unknown): Lookup {
-  if (!Array.isArray(reply)) return { kind: 'bypass' };
-  const [kind, detail]: unknown[] = reply;
-  if (kind === 'hit' && typeof detail === 'string') return { kind, payload: detail };
-  if (kind === 'wait' && typeof detail === 'number') return { kind, leaseMs: detail };
-  if (kind === 'leased') return { kind };
-  return { kind: 'bypass' };
+function escapeGlob(text: string): string {
+  return text.replace(/[*?[\]\\^]/g, '\\$&');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

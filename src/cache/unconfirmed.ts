@@ -2,25 +2,29 @@
  * Invalidations that the store has not confirmed, of writes that this process has taken: kept until it does.
  * Invariant: while an owner is here, this process does not serve it from the store, so its clients read their own writes.
  */
-import { backoffMs, pause } from '../runtime/backoff.js';
-import type { CacheStore } from './cache-store.js';
+import { backoffMs } from '../runtime/backoff.js';
+import type { Time } from './time.js';
 
 export interface UnconfirmedOptions {
-  store: Pick<CacheStore, 'invalidate'>;
+  /** Rejects when it was not confirmed. */
+  invalidate: (owner: string, collection: string | undefined) => Promise<void>;
+  time: Pick<Time, 'sleep'>;
   /** Default 100,000. Owners that are remembered; once there were more, this process serves nothing from the store until it is started again. */
   maxOwners?: number;
 }
 
 export class Unconfirmed {
-  readonly #store: Pick<CacheStore, 'invalidate'>;
+  readonly #invalidate: UnconfirmedOptions['invalidate'];
+  readonly #time: UnconfirmedOptions['time'];
   readonly #maxOwners: number;
   readonly #owners = new Set<string>();
   readonly #stopping = new AbortController();
   #overflowed = false;
   #retrying: Promise<void> | undefined;
 
-  constructor({ store, maxOwners = 100_000 }: UnconfirmedOptions) {
-    this.#store = store;
+  constructor({ invalidate, time, maxOwners = 100_000 }: UnconfirmedOptions) {
+    this.#invalidate = invalidate;
+    this.#time = time;
     this.#maxOwners = maxOwners;
   }
 
@@ -35,7 +39,7 @@ export class Unconfirmed {
     const pending = this.#owners.has(owner);
     this.#add(owner);
     try {
-      await this.#store.invalidate(owner, collection);
+      await this.#invalidate(owner, collection);
       // What an earlier write left unconfirmed is the retry's: that one may have been in another collection.
       if (!pending) this.#owners.delete(owner);
     } catch {
@@ -61,13 +65,13 @@ export class Unconfirmed {
       try {
         // One after the other: the first that fails says that the store is still away.
         // oxlint-disable-next-line no-await-in-loop
-        await this.#store.invalidate(owner, undefined);
+        await this.#invalidate(owner, undefined);
         this.#owners.delete(owner);
         failures = 0;
       } catch {
         failures += 1;
         // oxlint-disable-next-line no-await-in-loop
-        await pause(backoffMs(failures, { maxMs: 500 }), this.#stopping.signal);
+        await this.#time.sleep(backoffMs(failures, { maxMs: 500 }), this.#stopping.signal);
       }
     }
     this.#retrying = undefined;

@@ -29,6 +29,8 @@ export interface MediaEventBody {
 export interface MediaEvent {
   /** Undefined when the publisher does not number its events. */
   eventId: string | undefined;
+  /** Milliseconds since 1970; undefined when the publisher does not say. */
+  occurredAt: number | undefined;
   modelType: string;
   modelId: string;
   /** Undefined: the whole owner is affected. */
@@ -41,6 +43,7 @@ const optionalText = z.string().nullish().transform((text) => text || undefined)
 const flatBody = z
   .object({
     event_id: id.optional().catch(undefined),
+    occurred_at: z.iso.datetime({ offset: true }).transform(Date.parse).optional().catch(undefined),
     model_type: identifier,
     model_id: id,
     collection_name: optionalText,
@@ -49,6 +52,7 @@ const flatBody = z
   .transform(
     (body): MediaEvent => ({
       eventId: body.event_id,
+      occurredAt: body.occurred_at,
       modelType: body.model_type,
       modelId: body.model_id,
       collectionName: body.collection_name ?? body.collection,

@@ -7,12 +7,14 @@ import { mediaEventKeys, parseMediaEvent, type MediaEvent } from '../contract/me
 import { UnreadableMessage, type IncomingMessage, type MessageBus } from '../messaging/message-bus.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Settings } from '../runtime/settings.js';
+import type { InvalidationLag } from './invalidation-lag.js';
 import { describeMedia, type MediaReader } from './media-reader.js';
 import type { UserClient } from './user-client.js';
 
 export interface MediaEventOptions {
   bus: MessageBus;
   reader: MediaReader;
+  lag: InvalidationLag;
   settings: Pick<Settings, 'EVENTS_QUEUE_PREFIX'>;
   log: Logger;
   /** Called after each event that was applied. */
@@ -20,17 +22,32 @@ export interface MediaEventOptions {
 }
 
 /** One durable queue per kind of event, shared by all gateways: whoever holds it invalidates for all. */
-export async function subscribeToMediaEvents({ bus, reader, settings, log, applied }: MediaEventOptions): Promise<void> {
-  const prefix = `${settings.EVENTS_QUEUE_PREFIX}-media`;
-  const handle = async (message: IncomingMessage): Promise<void> => {
+export function mediaEventQueues({ EVENTS_QUEUE_PREFIX }: Pick<Settings, 'EVENTS_QUEUE_PREFIX'>): { queue: string; routingKey: string }[] {
+  return Object.entries(mediaEventKeys).map(([kind, routingKey]) => ({ queue: `${EVENTS_QUEUE_PREFIX}-media-${kind}`, routingKey }));
+}
+
+export async function subscribeToMediaEvents({ bus, reader, lag, settings, log, applied }: MediaEventOptions): Promise<void> {
+  const apply = async (message: IncomingMessage): Promise<void> => {
     const event = readable(() => parseMediaEvent(message.body));
-    await reader.invalidate(event.modelType, event.modelId, event.collectionName);
-    log.debug({ eventId: event.eventId ?? message.messageId, modelType: event.modelType, modelId: event.modelId }, `Invalidated ${describeMedia(event.modelType, event.collectionName)} cache`);
+    const eventId = event.eventId ?? message.messageId;
+    await reader.invalidate(event, { eventId });
+    log.debug({ eventId, modelType: event.modelType, modelId: event.modelId }, `Invalidated ${describeMedia(event.modelType, event.collectionName)} cache`);
     applied(event);
   };
-  for (const [kind, routingKey] of Object.entries(mediaEventKeys)) {
+  for (const { queue, routingKey } of mediaEventQueues(settings)) {
     // oxlint-disable-next-line no-await-in-loop
-    await bus.subscribe({ queue: `${prefix}-${kind}`, routingKeys: [routingKey], deadLetterQueue: `${prefix}-dead`, handle });
+    await bus.subscribe({
+      queue,
+      routingKeys: [routingKey],
+      deadLetterQueue: `${settings.EVENTS_QUEUE_PREFIX}-media-dead`,
+      onMissing: async () => {
+        const entries = await reader.purge();
+        if (entries > 0) log.warn({ queue, owners: entries }, 'the queue was missing, its events may be lost: the cache was emptied');
+      },
+      handle: async (message) => {
+        if (!(await lag.landed(queue, message))) await apply(message);
+      },
+    });
   }
 }
 

@@ -1,18 +1,20 @@
 /** Program 1, put together: HTTP → GraphQL → loaders → cache → media client; event → invalidation. */
 import type { FastifyPluginAsync } from 'fastify';
-import type { CacheEvent } from '../cache/cache-events.js';
+import type { CacheObserver } from '../cache/cache-events.js';
 import type { CacheStore } from '../cache/cache-store.js';
 import { noStore } from '../cache/no-store.js';
+import type { MediaEvent } from '../contract/media-event.js';
 import type { MessageBus } from '../messaging/message-bus.js';
 import { startWith, type Lifecycle } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Settings } from '../runtime/settings.js';
-import { subscribeToMediaEvents, subscribeToUserEvents } from './event-subscriber.js';
+import { mediaEventQueues, subscribeToMediaEvents, subscribeToUserEvents } from './event-subscriber.js';
 import type { Parts } from './health.js';
 import { startHttpServer } from './http-server.js';
+import { InvalidationLag } from './invalidation-lag.js';
 import { MediaClient } from './media-client.js';
 import { describeEntry, MediaReader } from './media-reader.js';
-import { createMetrics } from './metrics.js';
+import { createMetrics, type GatewayMetrics } from './metrics.js';
 import { allowEverything, type Policy } from './policy.js';
 import type { Services } from './request-context.js';
 import { UserClient } from './user-client.js';
@@ -49,22 +51,30 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
   const users = await UserClient.connect(settings);
   lifecycle.own('user client', () => users.stop());
 
-  const metrics = createMetrics(() => media.callsInFlight);
-  const observe = (event: CacheEvent): void => {
-    metrics.cache(event);
-    // The line is not even made when nobody reads it: this is on the way of every read.
-    if ((event.type === 'hit' || event.type === 'miss') && log.isLevelEnabled('debug')) log.debug({ key: event.key }, `Cache ${event.type} for ${describeEntry(event.key)}`);
-  };
-  // A broker that is out of reach may hold events: what is cached is then believed for a bounded time only.
-  const maxAgeMs = (): number => (bus?.state === 'connecting' ? settings.CACHE_UNSYNCED_MAX_AGE_SECONDS * 1_000 : Infinity);
-  const mediaReader = new MediaReader({ client: media, store: store ?? noStore, settings, observe, maxAgeMs });
+  const lag = bus && store ? measureLag(bus, store, settings) : undefined;
+  if (lag) lifecycle.own('canary', () => lag.stop());
+  const metrics = createMetrics({
+    callsInFlight: () => media.callsInFlight,
+    storeIsAvoided: () => store?.state === 'unavailable',
+    invalidationLag: () => lag?.seconds(),
+  });
+  store?.watch({ invalidated: () => metrics.invalidation('local', 'announced'), lost: () => undefined });
+  const mediaReader = new MediaReader({
+    client: media,
+    store: store ?? noStore,
+    settings,
+    observe: observer(metrics, log),
+    // Without a broker nothing but the TTL ends an entry, so there is nothing to miss.
+    maxAgeMs: () => lag?.maxAgeMs() ?? Infinity,
+  });
   lifecycle.own('media reader', () => mediaReader.stop());
 
   // Without a cache of its own a gateway must leave the events to those that have one: who takes an event answers for it.
-  if (bus && store) await subscribeToMediaEvents({ bus, reader: mediaReader, settings, log, applied: () => metrics.invalidation('event') });
+  if (bus && lag) await subscribeToMediaEvents({ bus, reader: mediaReader, lag, settings, log, applied: (event) => countApplied(event, metrics) });
   if (bus) await subscribeToUserEvents(bus, users);
 
-  const services: Services = { media, mediaReader, users, policy, metrics, maxUploadBytes: settings.UPLOAD_MAX_BYTES, log };
+  const explain = { token: settings.EXPLAIN_TOKEN, storeTier: store?.tier ?? 'none' };
+  const services: Services = { media, mediaReader, users, policy, metrics, maxUploadBytes: settings.UPLOAD_MAX_BYTES, explain, log };
   const parts = (): Parts => ({
     cache: store?.state ?? 'off',
     broker: bus?.state ?? 'off',
@@ -76,6 +86,26 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
   warnIfPublic(settings, log);
   log.info({ graphql: `${http.url}/graphql` }, 'gateway is ready');
   return { url: http.url, stop: () => lifecycle.stop() };
+}
+
+function measureLag(bus: MessageBus, store: CacheStore, settings: Settings): InvalidationLag {
+  const queues = mediaEventQueues(settings).map(({ queue }) => queue);
+  return new InvalidationLag({ bus, store, queues, unprovenMaxAgeMs: settings.CACHE_UNSYNCED_MAX_AGE_SECONDS * 1_000 });
+}
+
+function observer(metrics: GatewayMetrics, log: Logger): CacheObserver {
+  return (event) => {
+    metrics.cache(event);
+    // The line is not even made when nobody reads it: this is on the way of every read.
+    if (!log.isLevelEnabled('debug')) return;
+    if (event.type === 'load') log.debug({ key: event.key, reason: event.reason }, `Cache miss for ${describeEntry(event.key)}`);
+    else if (event.type === 'answered' && event.source !== 'origin') log.debug({ key: event.key, source: event.source }, `Cache hit for ${describeEntry(event.key)}`);
+  };
+}
+
+function countApplied({ occurredAt }: MediaEvent, metrics: GatewayMetrics): void {
+  metrics.invalidation('store', 'event');
+  if (occurredAt !== undefined) metrics.eventApplied(Math.max(0, (Date.now() - occurredAt) / 1_000));
 }
 
 function warnIfPublic({ HOST }: Settings, log: Logger): void {

@@ -12,6 +12,7 @@ import { httpUrlOf, listenHost } from '../runtime/http-url.js';
 import type { Logger } from '../runtime/logger.js';
 import { usable } from '../runtime/settings.js';
 import { errorBody, formatError, isInternal } from './error-format.js';
+import { explainHeader } from './explain.js';
 import { serveHealth, type Parts } from './health.js';
 import { acceptMultipart, preflightHeaders } from './multipart-request.js';
 import { viewerOf } from './policy.js';
@@ -92,7 +93,7 @@ function createApollo(app: FastifyInstance, log: Logger): ApolloServer<RequestCo
     stopOnTerminationSignals: false,
     formatError,
     logger: log.child({ part: 'apollo' }, { level: 'error' }),
-    plugins: [fastifyApolloDrainPlugin(app), queryLimits(schema), internalErrorLog],
+    plugins: [fastifyApolloDrainPlugin(app), queryLimits(schema), internalErrorLog, cacheExplanation],
   });
 }
 
@@ -111,6 +112,17 @@ const internalErrorLog: ApolloServerPlugin<RequestContext> = {
     }),
 };
 
+/** `extensions.cache`, for those who may see it. */
+const cacheExplanation: ApolloServerPlugin<RequestContext> = {
+  requestDidStart: () =>
+    Promise.resolve({
+      willSendResponse: ({ response: { body }, contextValue: { explain } }) => {
+        if (explain && body.kind === 'single') body.singleResult.extensions = { ...body.singleResult.extensions, cache: explain.explanations() };
+        return Promise.resolve();
+      },
+    }),
+};
+
 function graphqlRoutes(apollo: ApolloServer<RequestContext>, services: Services): FastifyPluginAsync {
   return async (app) => {
     acceptMultipart(app, {
@@ -118,7 +130,7 @@ function graphqlRoutes(apollo: ApolloServer<RequestContext>, services: Services)
       authorize: (request) => services.policy.authorize(viewerOf(request), { kind: 'mutate' }),
     });
     const context = (request: FastifyRequest): Promise<RequestContext> =>
-      Promise.resolve(createRequestContext(services, { requestId: request.id, viewer: viewerOf(request) }));
+      Promise.resolve(createRequestContext(services, { requestId: request.id, viewer: viewerOf(request), explainToken: request.headers[explainHeader] }));
     for (const path of ['/graphql', '/query']) {
       // One after the other: Fastify registers plugins in order.
       // oxlint-disable-next-line no-await-in-loop

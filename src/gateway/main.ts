@@ -15,7 +15,7 @@ await runProgram(
         if (cache) lifecycle.own('Redis', () => cache.stop());
         const bus = connectBus(settings, log);
         if (bus) lifecycle.own('broker', () => bus.stop());
-        const gateway = await createGateway({ settings, log, bus, store: cache?.store });
+        const gateway = await createGateway({ settings, log, bus, store: cache });
         lifecycle.own('gateway', () => gateway.stop(), 9_000);
         return { stop: () => lifecycle.stop() };
       }),

@@ -19,8 +19,8 @@ export function applyMediaDirective(schema: GraphQLSchema): GraphQLSchema {
       const many = isListType(field.type);
       return {
         ...field,
-        resolve: async (parent, _arguments, context) => {
-          const media = await readMedia(context, { modelType, modelId: parentWithId.parse(parent).id, collectionName });
+        resolve: async (parent, _arguments, context, info) => {
+          const media = await readMedia(context, { modelType, modelId: parentWithId.parse(parent).id, collectionName }, info);
           return many ? media : (media.at(-1) ?? null);
         },
       };

@@ -75,6 +75,6 @@ async function writeThrough<T>({ mediaReader, metrics }: Services, owner: MediaQ
     return await write();
   } finally {
     await mediaReader.invalidateAfterWrite(owner);
-    metrics.invalidation('write');
+    metrics.invalidation('store', 'write');
   }
 }

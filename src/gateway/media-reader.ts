@@ -4,8 +4,9 @@
  */
 import { z } from 'zod';
 import type { CacheObserver } from '../cache/cache-events.js';
-import type { CacheStore, EntryKey } from '../cache/cache-store.js';
-import { ReadThrough, type Codec } from '../cache/read-through.js';
+import type { CacheStore, Cause, EntryKey } from '../cache/cache-store.js';
+import type { Codec } from '../cache/flights.js';
+import { ReadThrough } from '../cache/read-through.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
 import type { Settings } from '../runtime/settings.js';
 import { originDeadlineMs, type MediaClient } from './media-client.js';
@@ -15,6 +16,13 @@ export interface MediaQuery {
   readonly modelId: string;
   /** Empty: all collections of the model. */
   readonly collectionName: string;
+}
+
+/** What has changed; without a collection, any of the model's. */
+export interface Changed {
+  readonly modelType: string;
+  readonly modelId: string;
+  readonly collectionName: string | undefined;
 }
 
 /** All media of a query, by order column, then id; or, of more than `maxMediaPerQuery`, only how many. */
@@ -31,42 +39,55 @@ export const mediaFormat = 'm1';
 export interface MediaReaderOptions {
   client: Pick<MediaClient, 'filesByModels'>;
   store: CacheStore;
-  settings: Pick<Settings, 'CACHE_TTL_SECONDS' | 'CACHE_NEGATIVE_TTL_SECONDS' | 'CACHE_LEASE_MS'>;
+  settings: Pick<Settings, 'CACHE_TTL_SECONDS' | 'CACHE_NEGATIVE_TTL_SECONDS' | 'CACHE_LEASE_MS' | 'CACHE_L1' | 'ORIGIN_MAX_CONCURRENCY'>;
   observe: CacheObserver;
   /** Milliseconds that an entry may have been stored for when events may be missing, Infinity when none are; asked at each read. */
   maxAgeMs: () => number;
 }
 
 export class MediaReader {
+  readonly #store: CacheStore;
   readonly #cache: ReadThrough<ModelMedia>;
 
   constructor({ client, store, settings, observe, maxAgeMs }: MediaReaderOptions) {
     const ttlMs = settings.CACHE_TTL_SECONDS * 1_000;
-    const negativeTtlMs = Math.min(ttlMs, settings.CACHE_NEGATIVE_TTL_SECONDS * 1_000);
+    this.#store = store;
     this.#cache = new ReadThrough({
       store,
       codec: modelMediaCodec,
       load: (keys) => loadFrom(client, keys),
-      ttlMs: ({ total }) => (total === 0 ? negativeTtlMs : ttlMs),
+      ttlMs,
+      negativeTtlMs: Math.min(ttlMs, settings.CACHE_NEGATIVE_TTL_SECONDS * 1_000),
+      isNegative: ({ total }) => total === 0,
+      maxUnfilledCalls: settings.ORIGIN_MAX_CONCURRENCY,
+      local: settings.CACHE_L1 === 'on',
       maxWaitMs: settings.CACHE_LEASE_MS + originDeadlineMs,
       observe,
       maxAgeMs,
     });
   }
 
-  /** In the order of `queries`; one that failed is an Error. At least as new as every event applied before the call. Never rejects. */
-  readMany(queries: readonly MediaQuery[]): Promise<(ModelMedia | Error)[]> {
-    return this.#cache.readMany(queries.map((query) => ({ owner: ownerKey(query.modelType, query.modelId), collection: query.collectionName })));
+  /**
+   * In the order of `queries`; one that failed is an Error. At least as new as every event applied before the call, what is kept in this process
+   * within `CACHE_L1_LEASE_MS`. Never rejects. `explain` hears where each came from.
+   */
+  readMany(queries: readonly MediaQuery[], explain?: CacheObserver): Promise<(ModelMedia | Error)[]> {
+    return this.#cache.readMany(queries.map(entryKey), explain);
   }
 
   /** Drops what is cached for the collection, or for all of the model without one. Idempotent; rejects when the cache did not confirm. */
-  invalidate(modelType: string, modelId: string, collectionName: string | undefined): Promise<void> {
-    return this.#cache.invalidate(ownerKey(modelType, modelId), collectionName);
+  invalidate({ modelType, modelId, collectionName }: Changed, cause?: Cause): Promise<void> {
+    return this.#cache.invalidate(ownerKey(modelType, modelId), collectionName, cause);
   }
 
   /** The same after a write through this gateway, whose client reads it here at once, whatever becomes of the cache. Never rejects. */
   invalidateAfterWrite({ modelType, modelId, collectionName }: MediaQuery): Promise<void> {
     return this.#cache.invalidateAfterWrite(ownerKey(modelType, modelId), collectionName);
+  }
+
+  /** Drops everything that is cached, in every gateway. Resolves with how many owners that were; rejects when the cache did not confirm. */
+  purge(): Promise<number> {
+    return this.#store.purge('');
   }
 
   /** Idempotent, never rejects. */
@@ -86,8 +107,17 @@ async function loadFrom(client: Pick<MediaClient, 'filesByModels'>, keys: readon
 }
 
 /** Unambiguous for any two names, and without characters that mean something in a Redis key. */
-function ownerKey(modelType: string, modelId: string): string {
-  return `${encodeURIComponent(modelType)}:${encodeURIComponent(modelId)}`;
+export function ownerKey(modelType: string, modelId: string): string {
+  return `${ownerPrefix(modelType)}${encodeURIComponent(modelId)}`;
+}
+
+export function entryKey({ modelType, modelId, collectionName }: MediaQuery): EntryKey {
+  return { owner: ownerKey(modelType, modelId), collection: collectionName };
+}
+
+/** What the keys of all owners of a model type begin with. */
+export function ownerPrefix(modelType: string): string {
+  return `${encodeURIComponent(modelType)}:`;
 }
 
 function parseOwnerKey(owner: string): { model_type: string; model_id: string } {

@@ -1,5 +1,6 @@
 /** The resolvers of media: thin, they check arguments and ask the request's loaders and services. */
 import type { IResolvers } from '@graphql-tools/utils';
+import { responsePathAsArray, type GraphQLResolveInfo } from 'graphql';
 import { AppError } from '../contract/errors.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
 import { checkIdentifier } from '../contract/identifier.js';
@@ -8,7 +9,8 @@ import { maxMediaPerQuery, type MediaQuery } from './media-reader.js';
 import type { RequestContext } from './request-context.js';
 
 /** All media of the query, in order. @throws AppError RESULT_TOO_LARGE above 1,000. */
-export async function readMedia(context: RequestContext, query: MediaQuery): Promise<readonly Media[]> {
+export async function readMedia(context: RequestContext, query: MediaQuery, { path }: Pick<GraphQLResolveInfo, 'path'>): Promise<readonly Media[]> {
+  context.explain?.field(responsePathAsArray(path).join('.'), query);
   const { total, media } = await context.loaders.modelMedia.load(query);
   if (total <= maxMediaPerQuery) return media;
   throw new AppError('RESULT_TOO_LARGE', `There are ${total} files; at most ${maxMediaPerQuery} can be listed. Ask for one collection.`);
@@ -39,12 +41,14 @@ export const mediaResolvers: IResolvers<unknown, RequestContext> = {
   Query: {
     media: async (_parent, { id }: { id: string }, { loaders }) => (await loaders.mediaById.load(checkIdentifier('id', id))) ?? null,
     mediaByUUID: async (_parent, { uuid }: { uuid: string }, { services }) => (await services.media.getByUuid(checkedUuid(uuid))) ?? null,
-    modelMedia: (_parent, args: { modelType: string; modelId: string; collectionName?: string | null }, context) =>
-      readMedia(context, {
+    modelMedia: (_parent, args: { modelType: string; modelId: string; collectionName?: string | null }, context, info) => {
+      const query = {
         modelType: checkIdentifier('modelType', args.modelType),
         modelId: checkIdentifier('modelId', args.modelId),
         collectionName: args.collectionName ? checkIdentifier('collectionName', args.collectionName) : '',
-      }),
+      };
+      return readMedia(context, query, info);
+    },
     mediaURL: async (_parent, args: { id: string; expirySeconds?: number | null }, { loaders }) => {
       const { url, expires_at } = await loaders.mediaUrl({ id: checkIdentifier('id', args.id), expirySeconds: checkedExpiry(args.expirySeconds) });
       if (!url) throw new AppError('NOT_FOUND', 'There is no file with this id.');

@@ -5,42 +5,86 @@ import type { CacheEvent } from '../cache/cache-events.js';
 export interface GatewayMetrics {
   readonly registry: Registry;
   cache(event: CacheEvent): void;
-  /** An event that was applied, or a write of this gateway. */
-  invalidation(source: 'event' | 'write'): void;
+  /** In the store: by an event that was applied, or a write of this gateway. In this process: announced by the store. */
+  invalidation(tier: 'store' | 'local', source: 'event' | 'write' | 'announced'): void;
+  /** From the change to its invalidation, where the event says when it occurred. */
+  eventApplied(seconds: number): void;
   request(statusCode: number, seconds: number): void;
 }
 
-export function createMetrics(callsInFlight: () => number): GatewayMetrics {
+/** Asked when the metrics are. */
+export interface GatewayGauges {
+  /** Calls to the media service that are under way. */
+  callsInFlight: () => number;
+  /** True while reads go past the store, because it is out of reach or too slow. */
+  storeIsAvoided: () => boolean;
+  /** Seconds since the newest moment up to which all events are known to be applied; undefined when there is none. */
+  invalidationLag: () => number | undefined;
+}
+
+export function createMetrics({ callsInFlight, storeIsAvoided, invalidationLag }: GatewayGauges): GatewayMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const reads = new Counter({ name: 'media_cache_reads_total', help: 'Reads of the media cache by outcome', labelNames: ['outcome'], registers: [registry] });
-  const invalidations = new Counter({
-    name: 'media_cache_invalidations_total',
-    help: 'Invalidations of the media cache by source',
-    labelNames: ['source'],
-    registers: [registry],
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> => new Counter({ name, help, labelNames, registers });
+  const gauge = (name: string, help: string, read: () => number): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  const reads = counter('media_cache_reads_total', 'Reads of media that were answered, by where the answer came from', ['source', 'negative']);
+  const loads = counter('media_cache_loads_total', 'Entries loaded from the media service, by reason', ['reason']);
+  const leases = counter('media_cache_leases_total', 'Leases granted, waited for, and taken over because their holder let them expire', ['state']);
+  const refused = counter('media_cache_fills_refused_total', 'Loaded entries that were not stored, because an invalidation or an outage came in between', []);
+  const undecodable = counter('media_cache_undecodable_total', 'Stored entries that could not be decoded', []);
+  const invalidations = counter('media_cache_invalidations_total', 'Invalidations by tier and source', ['tier', 'source']);
+  const applied = new Histogram({
+    name: 'media_event_applied_seconds',
+    help: 'From the change of the media to its invalidation',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300],
+    registers,
   });
   const requests = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'Duration of HTTP requests by status class',
     labelNames: ['status'],
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
-    registers: [registry],
+    registers,
   });
-  registry.registerMetric(
-    new Gauge({
-      name: 'media_origin_calls_in_flight',
-      help: 'Calls to the media service that are under way',
-      registers: [],
-      collect() {
-        this.set(callsInFlight());
-      },
-    }),
-  );
+  gauge('media_origin_calls_in_flight', 'Calls to the media service that are under way', callsInFlight);
+  gauge('media_cache_breaker_open', '1 while reads go past the store, because it is out of reach or too slow', () => (storeIsAvoided() ? 1 : 0));
+  gauge('media_invalidation_lag_seconds', 'Age of the newest moment up to which all events are known to be applied; NaN: unknown', () => invalidationLag() ?? Number.NaN);
   return {
     registry,
-    cache: (event) => reads.inc({ outcome: event.type === 'miss' ? `miss-${event.reason}` : event.type }),
-    invalidation: (source) => invalidations.inc({ source }),
+    cache: (event) => {
+      switch (event.type) {
+        case 'answered':
+          reads.inc({ source: event.source, negative: String(event.negative) });
+          break;
+        case 'load':
+          loads.inc({ reason: event.reason });
+          if (event.reason !== 'bypass') leases.inc({ state: 'granted' });
+          break;
+        case 'waited':
+          leases.inc({ state: 'waited' });
+          break;
+        case 'lease-expired':
+          leases.inc({ state: 'expired' });
+          break;
+        case 'fill-refused':
+          refused.inc();
+          break;
+        case 'undecodable':
+          undecodable.inc();
+          break;
+      }
+    },
+    invalidation: (tier, source) => invalidations.inc({ tier, source }),
+    eventApplied: (seconds) => applied.observe(seconds),
     request: (statusCode, seconds) => requests.observe({ status: `${Math.floor(statusCode / 100)}xx` }, seconds),
   };
 }

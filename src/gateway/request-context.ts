@@ -7,6 +7,7 @@ import { maxBatchSize } from '../contract/services.js';
 import { AppError } from '../contract/errors.js';
 import { asError } from '../runtime/as-error.js';
 import type { Logger } from '../runtime/logger.js';
+import { Explain, mayExplain } from './explain.js';
 import type { MediaClient } from './media-client.js';
 import type { MediaQuery, MediaReader, ModelMedia } from './media-reader.js';
 import type { GatewayMetrics } from './metrics.js';
@@ -21,6 +22,7 @@ export interface Services {
   policy: Policy;
   metrics: GatewayMetrics;
   maxUploadBytes: number;
+  explain: { token: string | undefined; storeTier: string };
   log: Logger;
 }
 
@@ -37,21 +39,28 @@ export interface UrlQuery {
   readonly expirySeconds: number;
 }
 
+type HeaderValue = string | readonly string[] | undefined;
+
 export interface RequestContext {
   readonly requestId: string;
   readonly viewer: Viewer;
   readonly services: Services;
   readonly loaders: Loaders;
+  /** Of a request that may know where its media came from. */
+  readonly explain: Explain | undefined;
 }
 
-export function createRequestContext(services: Services, request: { requestId: string; viewer: Viewer }): RequestContext {
-  return { ...request, services, loaders: createLoaders(services) };
+export function createRequestContext(services: Services, request: { requestId: string; viewer: Viewer; explainToken: HeaderValue }): RequestContext {
+  const { requestId, viewer, explainToken } = request;
+  const { token, storeTier } = services.explain;
+  const explain = mayExplain(token, explainToken) ? new Explain(storeTier) : undefined;
+  return { requestId, viewer, services, explain, loaders: createLoaders(services, explain) };
 }
 
 /** One set per request: what a request has read it reads once, and what it asks for in one tick is one batch. */
-function createLoaders({ media, mediaReader, users }: Services): Loaders {
+function createLoaders({ media, mediaReader, users }: Services, explain: Explain | undefined): Loaders {
   return {
-    modelMedia: new DataLoader((queries) => mediaReader.readMany(queries), {
+    modelMedia: new DataLoader((queries) => mediaReader.readMany(queries, explain?.observe), {
       maxBatchSize,
       cacheKeyFn: ({ modelType, modelId, collectionName }) => JSON.stringify([modelType, modelId, collectionName]),
     }),

@@ -36,7 +36,8 @@ export async function runProgram({ name, programs, defaults, start }: ProgramOpt
   }
   const settings = settingsOrExit(programs, { ...defaults, ...withoutEmpty(host.env) }, host);
   const log = createLogger(name, settings.LOG_LEVEL);
-  const starting = start(settings, log);
+  // Not at once: a signal that comes before it is listened for would end the process without an end of what was started.
+  const starting = Promise.resolve().then(() => start(settings, log));
 
   let ending = false;
   const end = async (code: number): Promise<void> => {

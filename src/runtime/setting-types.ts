@@ -92,15 +92,6 @@ export const httpUrl: z.ZodType<string, string> = urlOf('http:', 'https:')
   .refine((text) => !/[?#]/.test(text), 'must be a URL without query and fragment')
   .transform((text) => text.replace(/\/+$/, ''));
 
-/** `host:port` or a redis(s) URL; always a URL afterwards. */
-export const redisAddress: z.ZodType<string, string> = z.string().transform((text, context) => {
-  if (urlOf('redis:', 'rediss:').safeParse(text).success) return text;
-  const parsed = hostPort.safeParse(text);
-  if (parsed.success) return `redis://${text}`;
-  context.addIssue('must be host:port or a URL that begins with redis:// or rediss://');
-  return z.NEVER;
-});
-
 export interface SigningKey {
   id: string;
   secret: string;

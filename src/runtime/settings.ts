@@ -13,7 +13,6 @@ import {
   oneOf,
   optionalSetting,
   pemFile,
-  redisAddress,
   setting,
   shortText,
   signingKeys,
@@ -22,6 +21,7 @@ import {
   type Program,
   type Setting,
 } from './setting-types.js';
+import { redisAddress } from './redis-address.js';
 
 const everywhere: readonly Program[] = ['gateway', 'media', 'users'];
 const gateway: readonly Program[] = ['gateway'];
@@ -34,7 +34,7 @@ export const settingsTable = {
   PORT: setting(gateway, integer(0, 65_535), '8080', 'port of the gateway; 0 takes a free one'),
   LOG_LEVEL: setting(everywhere, oneOf(logLevels), 'info', 'least severe level that is logged'),
   DATA_DIR: setting(media, shortText(4_096), './data', 'directory of everything that the embedded mode stores'),
-  REDIS_ADDR: optionalSetting(gateway, redisAddress, 'unset', '`host:port` or `redis(s)://` URL; unset: no cache (`npm start`: a cache in the process)', ['REDIS_URI', 'REDIS_URL']),
+  REDIS_ADDR: optionalSetting(gateway, redisAddress, 'unset', '`host:port` or a URL `redis(s)://`, `redis(s)+sentinel://`, `redis(s)+cluster://`; unset: no cache (`npm start`: a cache in the process)', ['REDIS_URI', 'REDIS_URL']),
   REDIS_COMMAND_TIMEOUT_MS: setting(gateway, integer(1, 60_000), '100', 'how long a read waits for Redis before it asks the media service'),
   RABBITMQ_ADDR: optionalSetting(messaging, urlOf('amqp:', 'amqps:'), 'unset', '`amqp(s)://` URL; unset: entries end by their TTL only (`npm start`: a bus in the process)'),
   MEDIA_EVENTS_EXCHANGE: setting(messaging, shortText(255), 'media.events', 'durable topic exchange of the events'),
@@ -55,10 +55,14 @@ export const settingsTable = {
   UPLOAD_MAX_BYTES: setting(['gateway', 'media'], integer(1, 2_147_483_647), '536870912', 'largest file; the limit itself passes'),
   CACHE_TTL_SECONDS: setting(gateway, integer(1, 31_536_000), '3600', 'how long an entry may be served when no event ends it'),
   CACHE_NEGATIVE_TTL_SECONDS: setting(gateway, integer(1, 31_536_000), '300', 'the same for the empty answer'),
-  CACHE_UNSYNCED_MAX_AGE_SECONDS: setting(gateway, integer(0, 31_536_000), '60', 'how old an entry may be served while the broker is out of reach'),
+  CACHE_UNSYNCED_MAX_AGE_SECONDS: setting(gateway, integer(0, 31_536_000), '60', 'how old an entry may be served while it is not certain that all events are applied'),
+  CACHE_STALE_IF_ERROR_SECONDS: setting(gateway, integer(0, 31_536_000), '3600', 'how long after its end an entry may be served when the media service fails'),
+  CACHE_L1: setting(gateway, oneOf(['on', 'off']), 'on', 'whether copies of entries are kept in the process'),
+  CACHE_L1_LEASE_MS: setting(gateway, integer(10, 60_000), '250', 'δ: how far a copy in the process may be behind an applied event at most'),
   CACHE_LEASE_MS: setting(gateway, integer(10, 600_000), '5000', 'how long the loader of an entry may take before another takes over'),
   CACHE_KEY_PREFIX: setting(gateway, z.string().regex(/^[^{}\s]{1,64}$/, 'must have 1 to 64 characters, without braces and spaces'), 'mg', 'begin of the Redis keys'),
   ORIGIN_MAX_CONCURRENCY: setting(gateway, integer(1, 100_000), '64', 'calls to the media service in flight, per gateway'),
+  EXPLAIN_TOKEN: optionalSetting(gateway, shortText(4_096), 'unset', 'a request whose header `x-cache-explain` is this is told where its media came from'),
   USER_CACHE_TTL_SECONDS: setting(gateway, integer(0, 86_400), '5', 'how long a user is kept in the process; 0: not at all'),
   GRPC_TLS_CA: optionalSetting(everywhere, pemFile, 'unset', 'PEM file: clients use TLS and trust it, servers ask for a client certificate of it'),
   GRPC_TLS_CERT: optionalSetting(everywhere, pemFile, 'unset', 'PEM file: certificate that this process shows over gRPC; with `GRPC_TLS_KEY`'),

@@ -1,46 +1,18 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { CacheEvent } from '../../src/cache/cache-events.js';
-import type { CacheStore, EntryKey, Fill } from '../../src/cache/cache-store.js';
+import type { CacheStore } from '../../src/cache/cache-store.js';
 import { MemoryStore } from '../../src/cache/memory-store.js';
 import { noStore } from '../../src/cache/no-store.js';
-import { ReadThrough } from '../../src/cache/read-through.js';
+import type { ReadThrough } from '../../src/cache/read-through.js';
 import { waitFor } from '../support/wait.js';
-
-const avatar: EntryKey = { owner: 'User:1', collection: 'avatars' };
-
-/** An origin with one version per owner, whose answers are held back until the test lets them go. */
-class Origin {
-  version = 1;
-  readonly calls: (readonly EntryKey[])[] = [];
-  failure: Error | undefined;
-  held: (() => void)[] = [];
-  holding = false;
-
-  readonly load = async (keys: readonly EntryKey[]): Promise<(string | Error)[]> => {
-    this.calls.push(keys);
-    const answer = keys.map(({ owner, collection }) => this.failure ?? `${owner} ${collection} version ${this.version}`);
-    if (this.holding) await new Promise<void>((resolve) => void this.held.push(resolve));
-    return answer;
-  };
-
-  release(): void {
-    for (const letGo of this.held.splice(0)) letGo();
-  }
-}
+import { avatar, Origin, textCache, withMethods } from './read-through-harness.js';
 
 describe('ReadThrough', () => {
   const origin = new Origin();
-  let events: CacheEvent[] = [];
+  const events: CacheEvent[] = [];
 
   function cacheOn(store: CacheStore, { maxWaitMs = 60_000 } = {}): ReadThrough<string> {
-    return new ReadThrough({
-      store,
-      codec: { encode: (value) => `text:${value}`, decode: (payload) => decodeText(payload) },
-      load: origin.load,
-      ttlMs: () => 60_000,
-      maxWaitMs,
-      observe: (event) => void events.push(event),
-    });
+    return textCache({ store, origin, events, maxWaitMs });
   }
   const memory = (leaseMs = 60_000): MemoryStore => new MemoryStore({ leaseMs });
 
@@ -48,7 +20,7 @@ describe('ReadThrough', () => {
     origin.release();
     Object.assign(origin, { version: 1, failure: undefined, held: [], holding: false });
     origin.calls.length = 0;
-    events = [];
+    events.length = 0;
   });
 
   it('loads what it has not, in one call, and answers in the order of the keys, duplicates included', async () => {
@@ -112,10 +84,12 @@ describe('ReadThrough', () => {
     // The fill is accepted, but its confirmation is slow; meanwhile an event is applied and another process takes the lease.
     const store = memory();
     let confirm: () => void = () => undefined;
-    const slow = withFill(store, async (fills) => {
-      const accepted = await store.fill(fills);
-      await new Promise<void>((resolve) => (confirm = resolve));
-      return accepted;
+    const slow = withMethods(store, {
+      fill: async (fills) => {
+        const accepted = await store.fill(fills);
+        await new Promise<void>((resolve) => (confirm = resolve));
+        return accepted;
+      },
     });
     const cache = cacheOn(slow, { maxWaitMs: 20 });
     const early = cache.readMany([avatar]);
@@ -132,10 +106,9 @@ describe('ReadThrough', () => {
   it('reads its own writes while the store confirms no invalidation, and gets it confirmed afterwards', async () => {
     const store = memory();
     let away = false;
-    const flaky: CacheStore = {
-      ...withFill(store, (fills) => store.fill(fills)),
+    const flaky = withMethods(store, {
       invalidate: (owner, collection) => (away ? Promise.reject(new Error('away')) : store.invalidate(owner, collection)),
-    };
+    });
     const cache = cacheOn(flaky);
     const other = cacheOn(store);
     expect(await cache.readMany([avatar])).toEqual(['User:1 avatars version 1']);
@@ -184,33 +157,19 @@ describe('ReadThrough', () => {
     const immortal = memory(60_000_000);
     await immortal.readOrLease([{ ...avatar, token: 'hanging process' }], Infinity);
     expect(await cacheOn(immortal, { maxWaitMs: 30 }).readMany([avatar])).toEqual(['User:1 avatars version 1']);
-    expect(events).toContainEqual({ type: 'miss', key: avatar, reason: 'bypass' });
+    expect(events).toContainEqual({ type: 'load', key: avatar, reason: 'bypass' });
   });
 
   it('treats an entry that cannot be decoded as a miss, and replaces it', async () => {
     const store = memory();
     await store.readOrLease([{ ...avatar, token: 'foreign' }], Infinity);
-    await store.fill([{ ...avatar, token: 'foreign', payload: 'garbage', ttlMs: 60_000 }]);
+    await store.fill([{ ...avatar, token: 'foreign', payload: 'garbage', ttlMs: 60_000, freshMs: 60_000 }]);
     const cache = cacheOn(store);
     expect(await cache.readMany([avatar])).toEqual(['User:1 avatars version 1']);
     await cache.readMany([avatar]);
     await cache.readMany([avatar]);
+    await cache.readMany([avatar]);
     expect(origin.calls).toHaveLength(2);
-    expect(events.at(-1)).toEqual({ type: 'hit', key: avatar });
+    expect(events.at(-1)).toMatchObject({ type: 'answered', key: avatar, source: 'local' });
   });
 });
-
-function decodeText(payload: string): string {
-  if (!payload.startsWith('text:')) throw new Error('not ours');
-  return payload.slice('text:'.length);
-}
-
-function withFill(store: CacheStore, fill: (fills: readonly Fill[]) => Promise<boolean[]>): CacheStore {
-  return {
-    state: store.state,
-    readOrLease: (requests, maxAgeMs) => store.readOrLease(requests, maxAgeMs),
-    fill,
-    release: (requests) => store.release(requests),
-    invalidate: (owner, collection) => store.invalidate(owner, collection),
-  };
-}

@@ -1,35 +1,27 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Redis } from 'ioredis';
-import type { LeaseRequest } from '../../src/cache/cache-store.js';
-import { RedisStore } from '../../src/cache/redis-store.js';
-import { createLogger } from '../../src/runtime/logger.js';
-import { connectRedis } from '../../src/runtime/redis.js';
-import { describeCacheStore } from '../conformance/cache-store.js';
+import { Redis } from 'ioredis';
+import type { RedisStore } from '../../src/cache/redis-store.js';
+import { describeCacheStore, type StoreHarness } from '../conformance/cache-store.js';
+import { describeCacheStoreWatching } from '../conformance/cache-store-watching.js';
 import type { PrivateServer } from '../support/servers/private-server.js';
 import { startRedis } from '../support/servers/redis.js';
 import { sharedRedis } from '../support/servers/shared.js';
 import { waitFor } from '../support/wait.js';
+import { connectStore, filled, request } from './redis-stores.js';
 
-const log = createLogger('test', 'silent');
-
-const request = (owner: string, token: string): LeaseRequest => ({ owner, collection: 'avatars', token });
-
-async function connected(url: string): Promise<Redis> {
-  const redis = connectRedis(url, log);
-  await waitFor(() => redis.status === 'ready', { what: 'Redis to be connected' });
-  return redis;
-}
-
-describeCacheStore('Redis', async () => {
+const start = async (): Promise<StoreHarness> => {
   const leaseMs = 200;
   const { url, keyPrefix } = sharedRedis();
-  const redis = await connected(url);
+  const [store, neighbour] = [await connectStore(url, { keyPrefix, leaseMs }), await connectStore(url, { keyPrefix, leaseMs })];
   const stop = (): Promise<void> => {
-    redis.disconnect();
+    store.stop();
+    neighbour.stop();
     return Promise.resolve();
   };
-  return { store: new RedisStore({ redis, commandTimeoutMs: 2_000, keyPrefix, leaseMs, format: 'f1' }), leaseMs, stop };
-});
+  return { store, neighbour, leaseMs, stop };
+};
+describeCacheStore('Redis', start);
+describeCacheStoreWatching('Redis', start);
 
 describe('RedisStore', () => {
   let server: PrivateServer;
@@ -37,30 +29,32 @@ describe('RedisStore', () => {
   let store: RedisStore;
   const cached = async (owner: string): Promise<void> => {
     await store.readOrLease([request(owner, `fill ${owner}`)], Infinity);
-    expect(await store.fill([{ ...request(owner, `fill ${owner}`), payload: 'value', ttlMs: 60_000 }])).toEqual([true]);
+    expect(await store.fill([filled(owner, `fill ${owner}`)])).toEqual([true]);
   };
 
   beforeAll(async () => {
     server = await startRedis();
-    redis = await connected(server.url);
-    store = new RedisStore({ redis, commandTimeoutMs: 2_000, keyPrefix: 'mg', leaseMs: 5_000, format: 'f1' });
+    redis = new Redis(server.url);
+    store = await connectStore(server.url);
   });
   afterAll(async () => {
+    store.stop();
     redis.disconnect();
     await server.stop();
   });
 
   it('treats an entry of another format as a miss, in both directions', async () => {
     await cached('mixed');
-    const newer = new RedisStore({ redis, commandTimeoutMs: 2_000, keyPrefix: 'mg', leaseMs: 5_000, format: 'f2' });
-    expect(await newer.readOrLease([request('mixed', 'newer')], Infinity)).toEqual([{ kind: 'leased' }]);
-    expect(await newer.fill([{ ...request('mixed', 'newer'), payload: 'newer', ttlMs: 60_000 }])).toEqual([true]);
-    expect(await store.readOrLease([request('mixed', 'older')], Infinity)).toEqual([{ kind: 'leased' }]);
+    const newer = await connectStore(server.url, { format: 'f2' });
+    expect(await newer.readOrLease([request('mixed', 'newer')], Infinity)).toMatchObject([{ kind: 'leased', stale: undefined }]);
+    expect(await newer.fill([filled('mixed', 'newer')])).toEqual([true]);
+    expect(await store.readOrLease([request('mixed', 'older')], Infinity)).toMatchObject([{ kind: 'leased', stale: undefined }]);
+    newer.stop();
   });
 
   it('treats garbage under its key as a miss', async () => {
     await redis.hset('mg:{garbage}', 'v:avatars', 'garbage', 'l:avatars', 'garbage');
-    expect(await store.readOrLease([request('garbage', 'reader')], Infinity)).toEqual([{ kind: 'leased' }]);
+    expect(await store.readOrLease([request('garbage', 'reader')], Infinity)).toEqual([{ kind: 'leased', stale: undefined, takenOver: false }]);
     await redis.set('mg:{string}', 'not a hash');
     expect(await store.readOrLease([request('string', 'reader')], Infinity)).toEqual([{ kind: 'bypass' }]);
   });
@@ -81,23 +75,22 @@ describe('RedisStore', () => {
     await cached('full');
     await redis.config('SET', 'maxmemory', '1');
     try {
-      expect(await store.readOrLease([request('full', 'reader'), request('empty', 'reader')], Infinity)).toEqual([{ kind: 'hit', payload: 'value' }, { kind: 'bypass' }]);
+      expect(await store.readOrLease([request('full', 'reader'), request('empty', 'reader')], Infinity)).toMatchObject([{ kind: 'hit', payload: 'value' }, { kind: 'bypass' }]);
     } finally {
       await redis.config('SET', 'maxmemory', '0');
     }
   });
 
   it('does not make readers wait for a lease that was granted after its reader had given up', async () => {
-    const hasty = await connected(server.url);
-    const hastyStore = new RedisStore({ redis: hasty, commandTimeoutMs: 50, keyPrefix: 'mg', leaseMs: 60_000, format: 'f1' });
+    const hasty = await connectStore(server.url, { commandTimeoutMs: 50, leaseMs: 60_000 });
     try {
       server.pause();
-      expect(await hastyStore.readOrLease([request('late', 'hasty')], Infinity)).toEqual([{ kind: 'bypass' }]);
+      expect(await hasty.readOrLease([request('late', 'hasty')], Infinity)).toEqual([{ kind: 'bypass' }]);
       server.resume();
       await waitFor(async () => (await store.readOrLease([request('late', 'other')], Infinity))[0]?.kind === 'leased', { what: 'the lease to be free' });
     } finally {
       server.resume();
-      hasty.disconnect();
+      hasty.stop();
     }
   });
 
@@ -106,7 +99,7 @@ describe('RedisStore', () => {
     await server.kill();
     await waitFor(() => store.state === 'unavailable', { what: 'the connection to be lost' });
     expect(await store.readOrLease([request('away', 'reader')], Infinity)).toEqual([{ kind: 'bypass' }]);
-    expect(await store.fill([{ ...request('away', 'reader'), payload: 'x', ttlMs: 1_000 }])).toEqual([false]);
+    expect(await store.fill([filled('away', 'reader')])).toEqual([false]);
     await expect(store.invalidate('away', 'avatars')).rejects.toThrow();
     await server.restart();
     await waitFor(() => store.state === 'ready', { what: 'the connection to return' });

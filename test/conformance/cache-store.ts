@@ -5,7 +5,9 @@ import { waitFor } from '../support/wait.js';
 
 export interface StoreHarness {
   store: CacheStore;
-  /** The lease that the store was made with. */
+  /** Another process's store on the same data; the same one where there is only one process. */
+  neighbour: CacheStore;
+  /** Made with a lease of so many milliseconds. */
   leaseMs: number;
   stop(): Promise<void>;
 }
@@ -30,7 +32,7 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       return lookup;
     };
     const fill = async (owner: string, collection: string, token: string, { payload = 'value', ttlMs = 60_000 } = {}): Promise<boolean | undefined> => {
-      const [accepted] = await store.fill([{ owner, collection, token, payload, ttlMs }]);
+      const [accepted] = await store.fill([{ owner, collection, token, payload, ttlMs, freshMs: ttlMs }]);
       return accepted;
     };
     const cached = async (owner: string, collection: string, payload = 'value'): Promise<void> => {
@@ -42,12 +44,12 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
     it('gives the lease to the first reader, makes the others wait, and serves them the fill', async () => {
       const owner = nextOwner();
       const token = nextToken();
-      expect(await read(owner, 'avatars', token)).toEqual({ kind: 'leased' });
+      expect(await read(owner, 'avatars', token)).toMatchObject({ kind: 'leased' });
       const second = await read(owner, 'avatars');
       expect(second).toMatchObject({ kind: 'wait' });
       expect(second?.kind === 'wait' && second.leaseMs > 0 && second.leaseMs <= harness.leaseMs).toBe(true);
       expect(await fill(owner, 'avatars', token, { payload: 'gr\u00fc\u00dfe \ud83d\ude00 | a|b' })).toBe(true);
-      expect(await read(owner, 'avatars')).toEqual({ kind: 'hit', payload: 'gr\u00fc\u00dfe \ud83d\ude00 | a|b' });
+      expect(await read(owner, 'avatars')).toMatchObject({ kind: 'hit', payload: 'gr\u00fc\u00dfe \ud83d\ude00 | a|b' });
     });
 
     it('answers a batch in order, hits and misses mixed', async () => {
@@ -60,7 +62,7 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
         { owner: one, collection: 'avatars' },
       ];
       const lookups = await store.readOrLease(keys.map((key) => ({ ...key, token: nextToken() })), Infinity);
-      expect(lookups).toEqual([{ kind: 'hit', payload: 'second' }, { kind: 'leased' }, { kind: 'hit', payload: 'first' }]);
+      expect(lookups).toMatchObject([{ kind: 'hit', payload: 'second' }, { kind: 'leased' }, { kind: 'hit', payload: 'first' }]);
     });
 
     it('accepts a fill once, and only from the holder of the lease', async () => {
@@ -70,7 +72,7 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       expect(await fill(owner, 'avatars', nextToken())).toBe(false);
       expect(await fill(owner, 'avatars', token)).toBe(true);
       expect(await fill(owner, 'avatars', token, { payload: 'again' })).toBe(false);
-      expect(await read(owner, 'avatars')).toEqual({ kind: 'hit', payload: 'value' });
+      expect(await read(owner, 'avatars')).toMatchObject({ kind: 'hit', payload: 'value' });
     });
 
     it('refuses a fill that was loaded before an invalidation', async () => {
@@ -79,7 +81,7 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       await read(owner, 'avatars', token);
       await store.invalidate(owner, 'avatars');
       expect(await fill(owner, 'avatars', token)).toBe(false);
-      expect(await read(owner, 'avatars')).toEqual({ kind: 'leased' });
+      expect(await read(owner, 'avatars')).toMatchObject({ kind: 'leased' });
     });
 
     it('refuses it also when another reader has taken the lease since', async () => {
@@ -97,8 +99,8 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       for (const collection of ['avatars', '', 'images']) await cached(owner, collection);
       await store.invalidate(owner, 'avatars');
       expect(await read(owner, 'images')).toMatchObject({ kind: 'hit' });
-      expect(await read(owner, 'avatars')).toEqual({ kind: 'leased' });
-      expect(await read(owner, '')).toEqual({ kind: 'leased' });
+      expect(await read(owner, 'avatars')).toMatchObject({ kind: 'leased' });
+      expect(await read(owner, '')).toMatchObject({ kind: 'leased' });
     });
 
     it('invalidates the whole owner when no collection is named, and no other owner', async () => {
@@ -107,8 +109,8 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       await cached(owner, 'images');
       await cached(other, 'avatars');
       await store.invalidate(owner, undefined);
-      expect(await read(owner, 'avatars')).toEqual({ kind: 'leased' });
-      expect(await read(owner, 'images')).toEqual({ kind: 'leased' });
+      expect(await read(owner, 'avatars')).toMatchObject({ kind: 'leased' });
+      expect(await read(owner, 'images')).toMatchObject({ kind: 'leased' });
       expect(await read(other, 'avatars')).toMatchObject({ kind: 'hit' });
     });
 
@@ -117,7 +119,7 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       await store.invalidate(owner, 'avatars');
       await store.invalidate(owner, undefined);
       await store.invalidate(owner, undefined);
-      expect(await read(owner, 'avatars')).toEqual({ kind: 'leased' });
+      expect(await read(owner, 'avatars')).toMatchObject({ kind: 'leased' });
     });
 
     it('gives the lease to the next reader when the holder releases it, and ignores a release by anyone else', async () => {
@@ -127,7 +129,7 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       await store.release([{ owner, collection: 'avatars', token: nextToken() }]);
       expect(await read(owner, 'avatars')).toMatchObject({ kind: 'wait' });
       await store.release([{ owner, collection: 'avatars', token }]);
-      expect(await read(owner, 'avatars')).toEqual({ kind: 'leased' });
+      expect(await read(owner, 'avatars')).toMatchObject({ kind: 'leased' });
     });
 
     it('gives the lease of a dead holder to one reader, and refuses what the dead one fills afterwards', async () => {
@@ -153,6 +155,82 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       await waitFor(async () => (await read(owner, 'avatars'))?.kind !== 'hit', { what: 'the entry to expire' });
     });
 
+    it('says how old a value is and how long it lives', async () => {
+      const owner = nextOwner();
+      const token = nextToken();
+      await read(owner, 'avatars', token);
+      await store.fill([{ owner, collection: 'avatars', token, payload: 'value', ttlMs: 60_000, freshMs: 50_000, ageMs: 1_000 }]);
+      const hit = await read(owner, 'avatars');
+      if (hit?.kind !== 'hit') throw new Error('no hit');
+      expect(hit).toMatchObject({ refresh: false, lastEventId: undefined, generation: expect.stringMatching(/^\S+$/) });
+      expect(hit.ageMs).toBeGreaterThanOrEqual(1_000);
+      expect(hit.ttlMs).toBeLessThanOrEqual(60_000);
+      expect(hit.freshMs).toBeLessThanOrEqual(50_000);
+      expect(hit.ttlMs - hit.freshMs).toBeCloseTo(10_000, -1);
+    });
+
+    it('lets one reader at a time load ahead of the end, and serves the old value meanwhile, until it is filled or invalidated', async () => {
+      const owner = nextOwner();
+      const key = { owner, collection: 'avatars' };
+      const [first, second] = [nextToken(), nextToken()];
+      await read(owner, 'avatars', first);
+      await store.fill([{ ...key, token: first, payload: 'old', ttlMs: 60_000, freshMs: 0 }]);
+      expect(await read(owner, 'avatars', second)).toMatchObject({ kind: 'hit', payload: 'old', refresh: true, freshMs: 0 });
+      expect(await read(owner, 'avatars')).toMatchObject({ kind: 'hit', payload: 'old', refresh: false });
+      expect(await store.fill([{ ...key, token: second, payload: 'new', ttlMs: 60_000, freshMs: 0 }])).toEqual([true]);
+      const third = nextToken();
+      expect(await read(owner, 'avatars', third)).toMatchObject({ kind: 'hit', payload: 'new', refresh: true });
+      await store.invalidate(owner, 'avatars');
+      expect(await fill(owner, 'avatars', third)).toBe(false);
+    });
+
+    it('gives an expired value along with the lease, but never an invalidated or an older one than may be served', async () => {
+      const owner = nextOwner();
+      const expired = async (payload: string): Promise<void> => {
+        const token = nextToken();
+        await read(owner, 'avatars', token);
+        await store.fill([{ owner, collection: 'avatars', token, payload, ttlMs: 1, freshMs: 1, ageMs: 5_000 }]);
+      };
+      await expired('expired');
+      const token = nextToken();
+      const lookup = await waitFor(
+        async () => {
+          const answer = await read(owner, 'avatars', token);
+          return answer?.kind === 'leased' && answer;
+        },
+        { what: 'the value to expire' },
+      );
+      expect(lookup.stale).toMatchObject({ payload: 'expired' });
+      await store.release([{ owner, collection: 'avatars', token }]);
+      const [limited] = await store.readOrLease([{ owner, collection: 'avatars', token: nextToken() }], 4_000);
+      expect(limited).toEqual({ kind: 'leased', stale: undefined, takenOver: false });
+      await store.invalidate(owner, 'avatars');
+      expect(await read(owner, 'avatars')).toEqual({ kind: 'leased', stale: undefined, takenOver: false });
+    });
+
+    it('says that a lease was taken over from a holder that let it expire', async () => {
+      const owner = nextOwner();
+      await read(owner, 'avatars');
+      const taken = await waitFor(
+        async () => {
+          const answer = await read(owner, 'avatars');
+          return answer?.kind === 'leased' && answer;
+        },
+        { what: 'the lease to expire' },
+      );
+      expect(taken.takenOver).toBe(true);
+    });
+
+    it('remembers which event was the last to invalidate something of an owner', async () => {
+      const owner = nextOwner();
+      await cached(owner, 'images');
+      await store.invalidate(owner, 'avatars', { eventId: 'event 1' });
+      expect(await read(owner, 'images')).toMatchObject({ kind: 'hit', lastEventId: 'event 1' });
+      await store.invalidate(owner, undefined, { eventId: 'event 2' });
+      await cached(owner, 'images');
+      expect(await read(owner, 'images')).toMatchObject({ kind: 'hit', lastEventId: 'event 2' });
+    });
+
     it('takes an entry that is older than it may be for a miss, and keeps the newer one that is filled then', async () => {
       const owner = nextOwner();
       await cached(owner, 'avatars', 'old');
@@ -166,7 +244,7 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
         { what: 'the entry to be too old' },
       );
       expect(await fill(owner, 'avatars', token, { payload: 'new' })).toBe(true);
-      expect(await store.readOrLease([{ ...request, token: nextToken() }], 60_000)).toEqual([{ kind: 'hit', payload: 'new' }]);
+      expect(await store.readOrLease([{ ...request, token: nextToken() }], 60_000)).toMatchObject([{ kind: 'hit', payload: 'new' }]);
     });
 
     it('keeps a long-lived entry when a short-lived one of the same owner ends', async () => {
@@ -195,9 +273,9 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       await cached(owner, 'a', 'lower');
       await cached(owner, 'A', 'upper');
       await cached(owner, 'v:a', 'prefixed');
-      expect(await read(owner, 'a')).toEqual({ kind: 'hit', payload: 'lower' });
-      expect(await read(owner, 'A')).toEqual({ kind: 'hit', payload: 'upper' });
-      expect(await read(owner, 'v:a')).toEqual({ kind: 'hit', payload: 'prefixed' });
+      expect(await read(owner, 'a')).toMatchObject({ kind: 'hit', payload: 'lower' });
+      expect(await read(owner, 'A')).toMatchObject({ kind: 'hit', payload: 'upper' });
+      expect(await read(owner, 'v:a')).toMatchObject({ kind: 'hit', payload: 'prefixed' });
     });
   });
 }

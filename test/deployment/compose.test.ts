@@ -124,8 +124,10 @@ describe('docker-compose.yml', () => {
       expect(new Set(hosts[program])).toEqual(new Set(['0.0.0.0']));
     }
     const pointed = ours.flatMap(({ program, settings: { MEDIA_SERVICE_ADDR, USER_SERVICE_ADDR, ...settings } }) => {
-      const urls = [settings.REDIS_ADDR, settings.RABBITMQ_ADDR, settings.MEDIA_DATABASE_URL, settings.S3_ENDPOINT].flatMap((url) => url ?? []);
+      const urls = [settings.RABBITMQ_ADDR, settings.MEDIA_DATABASE_URL, settings.S3_ENDPOINT].flatMap((url) => url ?? []);
       const targets = urls.map((url) => ({ host: new URL(url).hostname, port: Number(new URL(url).port) }));
+      const { REDIS_ADDR: redis } = settings;
+      if (redis?.kind === 'single') targets.push({ host: redis.host, port: redis.port });
       return program === 'gateway' ? [...targets, MEDIA_SERVICE_ADDR, USER_SERVICE_ADDR] : targets;
     });
     expect(new Set(pointed.map(({ host }) => host))).toEqual(new Set(['redis', 'rabbitmq', 'postgres', 'minio', 'media', 'users']));

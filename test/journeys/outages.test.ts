@@ -72,7 +72,11 @@ describe('while a part is away', () => {
         await fault();
         origin.calls.length = 0;
         expect(await avatarOf()).toEqual(face);
-        expect(origin.calls).toContain('GetFilesByModels');
+        const askedAnew = async (): Promise<boolean> => {
+          expect(await avatarOf()).toEqual(face);
+          return origin.calls.includes('GetFilesByModels');
+        };
+        await waitFor(askedAnew, { what: 'the copy in the process to be given up', ...recovery });
         await mend();
         await waitFor(cachedAgain, { what: 'the cache to be in use again', ...recovery });
       }

@@ -63,10 +63,14 @@ const unusable: Record<SettingName, readonly string[]> = {
   UPLOAD_MAX_BYTES: wholeNumbers(1, 2_147_483_647),
   CACHE_TTL_SECONDS: wholeNumbers(1, 31_536_000),
   CACHE_NEGATIVE_TTL_SECONDS: wholeNumbers(1, 31_536_000),
+  CACHE_STALE_IF_ERROR_SECONDS: wholeNumbers(0, 31_536_000),
+  CACHE_L1: ['yes', 'ON', 'true'],
+  CACHE_L1_LEASE_MS: wholeNumbers(10, 60_000),
   CACHE_LEASE_MS: wholeNumbers(10, 600_000),
   CACHE_UNSYNCED_MAX_AGE_SECONDS: wholeNumbers(0, 31_536_000),
   CACHE_KEY_PREFIX: ['a b', '{mg}', 'x'.repeat(65), ' ', 'mg\n'],
   ORIGIN_MAX_CONCURRENCY: wholeNumbers(1, 100_000),
+  EXPLAIN_TOKEN: [],
   USER_CACHE_TTL_SECONDS: wholeNumbers(0, 86_400),
   GRPC_TLS_CA: ['/nowhere/ca.pem', '/', 'package.json'],
   GRPC_TLS_CERT: ['/nowhere/cert.pem', '/', 'package.json'],
@@ -82,10 +86,8 @@ const understood: [SettingName, string, unknown][] = [
   ['PORT', '65535', 65_535],
   ['PORT', '008080', 8080],
   ['LOG_LEVEL', 'silent', 'silent'],
-  ['REDIS_ADDR', 'localhost:6379', 'redis://localhost:6379'],
-  ['REDIS_ADDR', 'redis:6379', 'redis://redis:6379'],
-  ['REDIS_ADDR', '[::1]:6379', 'redis://[::1]:6379'],
-  ['REDIS_ADDR', `rediss://u:${secret}@h:6380/2`, `rediss://u:${secret}@h:6380/2`],
+  ['REDIS_ADDR', 'localhost:6379', { kind: 'single', host: 'localhost', port: 6379, username: undefined, password: undefined, db: 0, tls: false }],
+  ['REDIS_ADDR', `rediss://u:${secret}@h:6380/2`, { kind: 'single', host: 'h', port: 6380, username: 'u', password: secret, db: 2, tls: true }],
   ['REDIS_COMMAND_TIMEOUT_MS', '1', 1],
   ['REDIS_COMMAND_TIMEOUT_MS', '60000', 60_000],
   ['RABBITMQ_ADDR', 'amqp://guest:guest@localhost:5672/', 'amqp://guest:guest@localhost:5672/'],
@@ -129,9 +131,9 @@ describe('readSettings', () => {
 
   it('understands the other names of an address, the documented one first', () => {
     const addresses = { REDIS_URL: 'redis://third', REDIS_URI: 'redis://second', REDIS_ADDR: 'redis://first' };
-    expect(read(addresses).REDIS_ADDR).toBe('redis://first');
-    expect(read({ ...addresses, REDIS_ADDR: '' }).REDIS_ADDR).toBe('redis://second');
-    expect(read({ REDIS_URL: 'h:1' }).REDIS_ADDR).toBe('redis://h:1');
+    expect(read(addresses).REDIS_ADDR).toMatchObject({ host: 'first' });
+    expect(read({ ...addresses, REDIS_ADDR: '' }).REDIS_ADDR).toMatchObject({ host: 'second' });
+    expect(read({ REDIS_URL: 'h:1' }).REDIS_ADDR).toMatchObject({ host: 'h', port: 1 });
     expect(refusal({ REDIS_URI: 'nonsense' })).toMatch(/^REDIS_URI must /);
   });
 

@@ -28,7 +28,7 @@ export async function startTopology<T extends object>(build: (own: (server: Priv
   }
 }
 
-/** Sends one command on a connection of its own. @throws Error when the server refuses it, or is silent for 2 seconds. */
+/** Sends one command on a connection of its own. @throws Error when the server refuses it, or is silent for 10 seconds. */
 export async function ask({ url }: { url: string }, command: string, ...args: (string | number)[]): Promise<unknown> {
   const redis = new Redis(url, {
     lazyConnect: true,
@@ -37,7 +37,7 @@ export async function ask({ url }: { url: string }, command: string, ...args: (s
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     connectTimeout: 2_000,
-    commandTimeout: 2_000,
+    commandTimeout: 10_000,
   });
   redis.on('error', () => {});
   try {

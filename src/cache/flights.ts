@@ -1,0 +1,124 @@
+/**
+ * Loads under a lease: from the origin, into the store, and to the readers of this process that wait for them.
+ * Invariant: a waiting reader is given the result only if it came before the fill was *sent* and the fill was accepted. That proves that no
+ * invalidation came between; otherwise the reader starts over.
+ */
+import type { CacheEvent } from './cache-events.js';
+import type { CacheStore, EntryKey, Fill, LeaseRequest, Stored } from './cache-store.js';
+import type { Time } from './time.js';
+
+/** How values are kept as text. `decode` throws on anything it does not know; the entry is then a miss. */
+export interface Codec<V> {
+  encode(value: V): string;
+  decode(payload: string): V;
+}
+
+export interface FlightsOptions<V> {
+  store: Pick<CacheStore, 'fill' | 'release'>;
+  codec: Codec<V>;
+  /** One call to the origin; answers in the order of the keys. Never rejects. */
+  load: (keys: readonly EntryKey[]) => Promise<readonly (V | Error)[]>;
+  /** Milliseconds that a value may be served for, without jitter. */
+  ttlMs: (value: V) => number;
+  observe: (event: CacheEvent) => void;
+  time: Pick<Time, 'now' | 'random'>;
+}
+
+/** An entry to load, with the lease on it. */
+export interface Leased {
+  readonly id: string;
+  readonly key: EntryKey;
+  readonly request: LeaseRequest;
+  /** What to fall back on when the origin fails. */
+  readonly stale: Stored | undefined;
+}
+
+/** How a load ended. */
+export type Landing<V> =
+  /** Loaded and stored: proven. `stale`: the origin failed, and the expired value was stored again for a while. */
+  | { readonly kind: 'stored'; readonly value: V; readonly stale: Stored | undefined }
+  /** Loaded, but not stored: it proves nothing to those who waited. */
+  | { readonly kind: 'refused'; readonly value: V }
+  | { readonly kind: 'failed'; readonly error: Error };
+
+export interface Flight<V> {
+  /** What the origin has answered: new enough for those who had it asked. */
+  readonly loaded: Promise<readonly (V | Error)[]>;
+  /** When the fills are through. */
+  readonly landed: Promise<readonly Landing<V>[]>;
+}
+
+/** For what cannot be. */
+export const noLanding = { kind: 'failed', error: new Error('the load ended without a result') } as const;
+
+type Outcome<V> =
+  | { readonly key: EntryKey; readonly fill: Fill; readonly stored: Landing<V>; readonly otherwise: Landing<V> }
+  | { readonly key: EntryKey; readonly fill?: undefined; readonly stored?: undefined; readonly otherwise: Landing<V> };
+
+/** Of its time to live, the share after which a value is loaded anew. */
+const freshShare = 0.9;
+/** How long an expired value is served before the origin is tried again. */
+const staleRetryMs = 1_000;
+
+export class Flights<V> {
+  readonly #options: FlightsOptions<V>;
+  readonly #open = new Map<string, Promise<Landing<V>>>();
+
+  constructor(options: FlightsOptions<V>) {
+    this.#options = options;
+  }
+
+  /** The load of this entry that can still be joined. Never rejects. */
+  open(id: string): Promise<Landing<V>> | undefined {
+    return this.#open.get(id);
+  }
+
+  /** One origin call for all; both in the order of `leased`. Never rejects. */
+  load(leased: readonly Leased[]): Flight<V> {
+    const startedAt = this.#options.time.now();
+    const loaded = this.#options.load(leased.map(({ key }) => key)).then((values) => leased.map((_, index) => values[index] ?? new Error('the origin answered fewer values than keys')));
+    const landed = loaded.then((values) => {
+      // Closed to new joiners before the fill is sent: one that arrives later could have seen an invalidation which the accepted fill did not.
+      for (const { id } of leased) this.#open.delete(id);
+      return this.#land(leased, { values, startedAt });
+    });
+    for (const [index, { id }] of leased.entries()) this.#open.set(id, landed.then((landings) => landings[index] ?? noLanding));
+    return { loaded, landed };
+  }
+
+  async #land(leased: readonly Leased[], { values, startedAt }: { values: readonly (V | Error)[]; startedAt: number }): Promise<Landing<V>[]> {
+    const { store, observe } = this.#options;
+    const waitedMs = this.#options.time.now() - startedAt;
+    const loaded = leased.map((item, index) => this.#outcome(item, values[index] ?? noLanding.error, waitedMs));
+    const fills = loaded.flatMap(({ fill }) => fill ?? []);
+    const released = leased.filter((_, index) => !loaded[index]?.fill).map(({ request }) => request);
+    const [accepted] = await Promise.all([fills.length > 0 ? store.fill(fills) : [], released.length > 0 ? store.release(released) : undefined]);
+    let next = 0;
+    return loaded.map(({ key, fill, stored, otherwise }) => {
+      if (!fill) return otherwise;
+      if (accepted[next++]) return stored;
+      observe({ type: 'fill-refused', key });
+      return otherwise;
+    });
+  }
+
+  /** What to send to the store, and how the load has landed when that is accepted, and otherwise. */
+  #outcome({ key, request, stale }: Leased, value: V | Error, waitedMs: number): Outcome<V> {
+    const { codec, ttlMs, time } = this.#options;
+    if (!(value instanceof Error)) {
+      // Jitter: entries that were made together do not end together.
+      const ttl = ttlMs(value) * (1 - time.random() / 10);
+      const fill = { ...request, payload: codec.encode(value), ttlMs: ttl, freshMs: ttl * freshShare };
+      return { key, fill, stored: { kind: 'stored', value, stale: undefined }, otherwise: { kind: 'refused', value } };
+    }
+    const otherwise = { kind: 'failed', error: value } as const;
+    if (!stale) return { key, otherwise };
+    try {
+      const fill = { ...request, payload: stale.payload, ttlMs: staleRetryMs, freshMs: staleRetryMs, ageMs: stale.ageMs + waitedMs };
+      // Served only on proof that it was not invalidated since.
+      return { key, fill, stored: { kind: 'stored', value: codec.decode(stale.payload), stale }, otherwise };
+    } catch {
+      return { key, otherwise };
+    }
+  }
+}

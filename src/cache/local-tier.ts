@@ -1,0 +1,117 @@
+/**
+ * Copies of stored values in this process, decoded and frozen: bounded, least recently used owners go first.
+ * Invariants: a copy is made only of what was *read* from the store, and only if nothing was announced about it since before that read was
+ * sent (the pending tickets); it is served only while the store is certain that all announcements have been heard (store.isCoherent).
+ */
+import { LRUCache } from 'lru-cache';
+import type { CacheStore, EntryKey, Hit, StoreWatcher } from './cache-store.js';
+
+export interface LocalTierOptions {
+  store: Pick<CacheStore, 'watch' | 'isCoherent'>;
+  /** Default 100,000. */
+  maxOwners?: number;
+  /** Default 67,108,864. Estimated from the length of the stored text. */
+  maxBytes?: number;
+  /** Milliseconds of a monotonic clock. */
+  now: () => number;
+}
+
+export interface Copy<V> {
+  readonly value: V;
+  readonly loaded: number;
+  readonly freshUntil: number;
+  readonly expires: number;
+  readonly generation: string;
+  readonly lastEventId: string | undefined;
+  readonly bytes: number;
+}
+
+type Copies<V> = ReadonlyMap<string, Copy<V>>;
+
+/** Says that a read is on its way; void as soon as something is announced that may concern it. */
+export interface Ticket {
+  readonly key: EntryKey;
+  isVoid: boolean;
+}
+
+const copyOverheadBytes = 300;
+
+export class LocalTier<V> implements StoreWatcher {
+  readonly #store: LocalTierOptions['store'];
+  readonly #now: () => number;
+  readonly #owners: LRUCache<string, Copies<V>>;
+  readonly #pending = new Map<string, Set<Ticket>>();
+
+  constructor({ store, maxOwners = 100_000, maxBytes = 67_108_864, now }: LocalTierOptions) {
+    this.#store = store;
+    this.#now = now;
+    this.#owners = new LRUCache<string, Copies<V>>({ max: maxOwners, maxSize: maxBytes, sizeCalculation: sizeOf });
+    store.watch(this);
+  }
+
+  /** The live copy, if there is one that may be believed. */
+  get({ owner, collection }: EntryKey): Copy<V> | undefined {
+    const copy = this.#owners.get(owner)?.get(collection);
+    return copy && copy.freshUntil > this.#now() && this.#store.isCoherent(owner) ? copy : undefined;
+  }
+
+  /** Before a read is sent to the store; each ticket must be given to `end`. Undefined: its answer cannot be kept. */
+  begin(key: EntryKey): Ticket | undefined {
+    if (!this.#store.isCoherent(key.owner)) return undefined;
+    const ticket: Ticket = { key, isVoid: false };
+    const tickets = this.#pending.get(key.owner) ?? new Set();
+    this.#pending.set(key.owner, tickets.add(ticket));
+    return ticket;
+  }
+
+  /** Keeps what the read has found, unless the ticket is void. */
+  admit({ key, isVoid }: Ticket, value: V, { payload, ageMs, ttlMs, freshMs, generation, lastEventId }: Hit): void {
+    if (isVoid || freshMs <= 0) return;
+    const now = this.#now();
+    const copy: Copy<V> = {
+      value: deepFreeze(value),
+      loaded: now - ageMs,
+      freshUntil: now + freshMs,
+      expires: now + ttlMs,
+      generation,
+      lastEventId,
+      bytes: payload.length * 2 + copyOverheadBytes,
+    };
+    this.#owners.set(key.owner, new Map(this.#owners.peek(key.owner)).set(key.collection, copy));
+  }
+
+  /** The read has ended. */
+  end(ticket: Ticket): void {
+    const tickets = this.#pending.get(ticket.key.owner);
+    tickets?.delete(ticket);
+    if (tickets?.size === 0) this.#pending.delete(ticket.key.owner);
+  }
+
+  invalidated(owner: string, collection: string | undefined): void {
+    const concerns = (candidate: string): boolean => collection === undefined || candidate === collection || candidate === '';
+    for (const ticket of this.#pending.get(owner) ?? []) ticket.isVoid ||= concerns(ticket.key.collection);
+    const copies = this.#owners.peek(owner);
+    if (!copies) return;
+    const kept = new Map([...copies].filter(([candidate]) => !concerns(candidate)));
+    if (kept.size > 0) this.#owners.set(owner, kept);
+    else this.#owners.delete(owner);
+  }
+
+  lost(): void {
+    for (const tickets of this.#pending.values()) for (const ticket of tickets) ticket.isVoid = true;
+    this.#owners.clear();
+  }
+}
+
+function sizeOf(copies: Copies<unknown>, owner: string): number {
+  let bytes = owner.length * 2;
+  for (const copy of copies.values()) bytes += copy.bytes;
+  return bytes;
+}
+
+/** What is served to many must not be changed by one. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,48 @@
+/**
+ * What Redis answers, as the contract of the store has it. What is not understood of a read is a bypass.
+ * The replies of reads are checked by hand: they are on the way of every read.
+ */
+import type { Lookup, Stored } from './cache-store.js';
+
+/** `generation`: of the server that has answered. */
+export function toLookup(reply: unknown, generation: string): Lookup {
+  const [kind, ...parts]: unknown[] = Array.isArray(reply) ? reply : [];
+  if (kind === 'hit') {
+    const [payload, ageMs, ttlMs, freshMs, refresh, eventId] = parts;
+    const stored = toStored([payload, ageMs, ttlMs, eventId], generation);
+    if (stored && typeof freshMs === 'number') return { kind, ...stored, freshMs, refresh: refresh === 1 };
+  } else if (kind === 'wait') {
+    const [leaseMs] = parts;
+    if (typeof leaseMs === 'number') return { kind, leaseMs };
+  } else if (kind === 'leased') {
+    const [takenOver, ...stale] = parts;
+    return { kind, takenOver: takenOver === 1, stale: toStored(stale, generation) };
+  }
+  return { kind: 'bypass' };
+}
+
+function toStored([payload, ageMs, ttlMs, eventId]: readonly unknown[], generation: string): Stored | undefined {
+  if (typeof payload !== 'string' || typeof ageMs !== 'number' || typeof ttlMs !== 'number') return undefined;
+  return { payload, ageMs, ttlMs, generation, lastEventId: typeof eventId === 'string' && eventId !== '' ? eventId : undefined };
+}
+
+/** What an operator is shown of an entry. Times are milliseconds. */
+export type Peeked =
+  /** `isCurrent`: of this format and generation, others are misses. */
+  | { readonly kind: 'value'; readonly collection: string; readonly payload: string; readonly ageMs: number; readonly ttlMs: number; readonly tag: string; readonly isCurrent: boolean }
+  | { readonly kind: 'lease'; readonly collection: string; readonly leaseMs: number; readonly isCurrent: boolean }
+  | { readonly kind: 'last event'; readonly eventId: string };
+
+/** The fields of an owner's hash (redis-scripts.ts); those that cannot be read are left out. */
+export function peeked(fields: Readonly<Record<string, string>>, { nowMs, tag: ownTag }: { nowMs: number; tag: string }): Peeked[] {
+  return Object.entries(fields).flatMap(([field, text]): Peeked[] => {
+    if (field === 'i') return [{ kind: 'last event', eventId: text }];
+    const collection = field.slice(2);
+    const [, tag = '', first, second, third, payload] = /^([^|]*)\|(\d+)\|(?:(\d+)\|(\d+)\|(.*))?/s.exec(text) ?? [];
+    const isCurrent = tag === ownTag;
+    if (field.startsWith('v:') && second !== undefined && payload !== undefined) {
+      return [{ kind: 'value', collection, payload, ageMs: Math.round(nowMs - Number(first)), ttlMs: Math.round(Number(third) - nowMs), tag, isCurrent }];
+    }
+    return field.startsWith('l:') && first !== undefined ? [{ kind: 'lease', collection, leaseMs: Math.round(Number(first) - nowMs), isCurrent }] : [];
+  });
+}

@@ -1,0 +1,59 @@
+/**
+ * `npm run cache`: what an operator does to the cache from outside of the gateways. A purge reaches every tier: the entries in Redis, and by
+ * its announcement the copies in all gateways.
+ */
+import type { Peeked } from '../cache/redis-replies.js';
+import type { RedisStore } from '../cache/redis-store.js';
+import { checkIdentifier } from '../contract/identifier.js';
+import { ownerKey, ownerPrefix } from './media-reader.js';
+
+export const usage = `npm run cache -- purge owner <model type> <model id> [<collection>]   what is cached of one owner
+npm run cache -- purge type <model type>                             of all owners of a type, by a scan
+npm run cache -- purge all                                           everything, by a scan
+npm run cache -- peek <model type> <model id>                        shows what Redis has of an owner
+REDIS_ADDR, CACHE_KEY_PREFIX and the other settings are those of the gateways.
+`;
+
+/** The command line is none of the above. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Resolves with what to print. @throws UsageError; AppError for an unusable name; Error when Redis did not confirm. */
+export async function runCacheCommand(store: RedisStore, words: readonly string[]): Promise<string> {
+  const [verb, ...rest] = words;
+  if (verb === 'purge') return purge(store, rest);
+  if (verb === 'peek') return peek(store, rest);
+  throw new UsageError(verb === undefined ? 'What is to be done is missing.' : `There is no command ${verb}.`);
+}
+
+async function purge(store: RedisStore, [scope, ...names]: readonly string[]): Promise<string> {
+  const [modelType = '', modelId = '', collection, ...tooMany] = names;
+  if (scope === 'all' && names.length === 0) return `Purged ${counted(await store.purge(''))}.`;
+  if (scope === 'type' && names.length === 1) return `Purged ${counted(await store.purge(ownerPrefix(checkIdentifier('model type', modelType))))} of type ${modelType}.`;
+  if (scope === 'owner' && names.length >= 2 && tooMany.length === 0) {
+    const owner = ownerKey(checkIdentifier('model type', modelType), checkIdentifier('model id', modelId));
+    await store.invalidate(owner, collection);
+    return `Purged ${modelType} ${modelId}${collection === undefined ? '' : `, collection ${collection}`}.`;
+  }
+  throw new UsageError('A purge is of an owner, a type or all.');
+}
+
+async function peek(store: RedisStore, names: readonly string[]): Promise<string> {
+  const [modelType = '', modelId = ''] = names;
+  if (names.length !== 2) throw new UsageError('An owner is a model type and a model id.');
+  const entries = await store.peek(ownerKey(checkIdentifier('model type', modelType), checkIdentifier('model id', modelId)));
+  return entries.length > 0 ? entries.map(describe).join('\n') : 'Nothing is cached.';
+}
+
+function describe(entry: Peeked): string {
+  if (entry.kind === 'last event') return `last event: ${entry.eventId}`;
+  const name = entry.collection || 'all collections';
+  const foreign = entry.isCurrent ? '' : ', of another version or generation: a miss';
+  if (entry.kind === 'lease') return `${name}: being loaded, lease for ${entry.leaseMs} ms${foreign}`;
+  return `${name}: ${entry.ageMs} ms old, ${entry.ttlMs} ms left, tag ${entry.tag}${foreign}\n  ${entry.payload}`;
+}
+
+function counted(owners: number): string {
+  return owners === 1 ? '1 owner' : `${owners} owners`;
+}

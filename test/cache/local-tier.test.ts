@@ -1,0 +1,270 @@
+/** Copies of stored values in the process: when they are made, served and dropped, through the core; their bounds, on the tier itself. */
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { setImmediate } from 'node:timers/promises';
+import type { CacheEvent } from '../../src/cache/cache-events.js';
+import type { CacheStore, EntryKey, Hit, StoreWatcher } from '../../src/cache/cache-store.js';
+import { LocalTier } from '../../src/cache/local-tier.js';
+import { MemoryStore } from '../../src/cache/memory-store.js';
+import { ReadThrough } from '../../src/cache/read-through.js';
+import { Clock, withMethods } from './read-through-harness.js';
+
+interface Album {
+  name: string;
+  photos: { title: string; tags: string[] }[];
+}
+
+const ttl = 60_000;
+const avatars: EntryKey = { owner: 'User:1', collection: 'avatars' };
+const images: EntryKey = { owner: 'User:1', collection: 'images' };
+const all: EntryKey = { owner: 'User:1', collection: '' };
+
+describe('a copy in the process', () => {
+  let clock: Clock;
+  let data: MemoryStore;
+  let store: CacheStore;
+  /** The tier, as the store sees it. */
+  let copies: StoreWatcher;
+  let coherent: boolean;
+  let maxAgeMs: number;
+  let cache: ReadThrough<Album>;
+  let name: string;
+  let last: CacheEvent | undefined;
+  /** Holds the answers of the store back while it is set. */
+  let answering: Promise<void> | undefined;
+
+  beforeEach(() => {
+    [coherent, maxAgeMs, name, last, answering] = [true, Infinity, 'first', undefined, undefined];
+    clock = new Clock();
+    data = new MemoryStore({ leaseMs: 5_000, now: () => clock.now() });
+    store = withMethods(data, {
+      isCoherent: () => coherent,
+      watch: (watcher) => {
+        copies = watcher;
+        data.watch(watcher);
+      },
+      readOrLease: async (requests, maxAge) => {
+        const lookups = await data.readOrLease(requests, maxAge);
+        await answering;
+        return lookups;
+      },
+    });
+    cache = cacheOn(store);
+  });
+
+  const cacheOn = (on: CacheStore): ReadThrough<Album> =>
+    new ReadThrough({
+      store: on,
+      codec: { encode: (album) => JSON.stringify(album), decode: (payload): Album => JSON.parse(payload) },
+      load: (keys) => Promise.resolve(keys.map(() => ({ name, photos: [{ title: 'one', tags: ['red'] }] }))),
+      ttlMs: ttl,
+      negativeTtlMs: ttl,
+      isNegative: () => false,
+      maxWaitMs: ttl,
+      maxAgeMs: () => maxAgeMs,
+      observe: (event) => (last = event),
+      time: clock,
+    });
+  const read = async (key: EntryKey): Promise<Album> => {
+    const [album] = await cache.readMany([key]);
+    if (!album || album instanceof Error) throw new Error('nothing was read', { cause: album });
+    return album;
+  };
+  const sourceOf = async (key: EntryKey): Promise<string | undefined> => {
+    await read(key);
+    return last?.type === 'answered' ? last.source : undefined;
+  };
+  /** Loads, stores and copies it. */
+  const copied = async (...keys: EntryKey[]): Promise<void> => {
+    for (const key of keys) {
+      for (let time = 0; time < 3; time += 1) {
+        await read(key);
+        await cache.stop();
+      }
+      expect(await sourceOf(key)).toBe('local');
+    }
+  };
+
+  it('is made of what was read from the store, never of what was filled', async () => {
+    expect(await sourceOf(avatars)).toBe('origin');
+    await cache.stop();
+    expect(await sourceOf(avatars)).toBe('store');
+    expect(await sourceOf(avatars)).toBe('local');
+    expect(await sourceOf(avatars)).toBe('local');
+  });
+
+  it('is served without asking the store', async () => {
+    await copied(avatars);
+    answering = new Promise(() => undefined);
+    expect(await read(avatars)).toMatchObject({ name: 'first' });
+  });
+
+  it('cannot be changed by who reads it, in any depth', async () => {
+    await copied(avatars);
+    const album = await read(avatars);
+    expect(() => (album.name = 'mine')).toThrow(TypeError);
+    expect(() => album.photos.push({ title: 'two', tags: [] })).toThrow(TypeError);
+    expect(() => album.photos[0]?.tags.push('green')).toThrow(TypeError);
+    expect(await read(avatars)).toEqual({ name: 'first', photos: [{ title: 'one', tags: ['red'] }] });
+  });
+
+  it('tells the age and the time that is left of the value', async () => {
+    await read(avatars);
+    await cache.stop();
+    clock.advance(1_000);
+    await read(avatars);
+    clock.advance(2_000);
+    expect(await sourceOf(avatars)).toBe('local');
+    expect(last).toMatchObject({ ageMs: 3_000, ttlMs: ttl - 3_000 });
+  });
+
+  it('is not served in the last tenth of the time of its value, so that somebody loads it anew', async () => {
+    await copied(avatars);
+    clock.advance(0.89 * ttl);
+    expect(await sourceOf(avatars)).toBe('local');
+    name = 'second';
+    clock.advance(0.02 * ttl);
+    await read(avatars);
+    await cache.stop();
+    expect(await read(avatars)).toMatchObject({ name: 'second' });
+  });
+
+  it.each<[string, owner: string, collection: string | undefined, kept: EntryKey[]]>([
+    ['its collection, and that of all collections', 'User:1', 'avatars', [images]],
+    ['a collection that has no copy: that of all collections', 'User:1', 'covers', [avatars, images]],
+    ['the owner', 'User:1', undefined, []],
+    ['another owner: none', 'User:11', undefined, [avatars, images, all]],
+  ])('is dropped by an invalidation of %s', async (_of, owner, collection, kept) => {
+    await copied(avatars, images, all);
+    await data.invalidate(owner, collection);
+    // Asked only of the copies: the store answers nothing any more.
+    answering = new Promise(() => undefined);
+    const served = await Promise.all(
+      [avatars, images, all].map(async (key) => {
+        const outcome = await Promise.race([read(key), afterAWhile()]);
+        return outcome ? key : undefined;
+      }),
+    );
+    expect(served.filter((key) => key !== undefined)).toEqual(kept);
+  });
+
+  it('is dropped when announcements may have been missed', async () => {
+    await copied(avatars, images);
+    copies.lost();
+    expect(await sourceOf(avatars)).toBe('store');
+    expect(await sourceOf(images)).toBe('store');
+  });
+
+  it.each<['is' | 'is not', string, announce: () => void]>([
+    ['is not', 'its collection is invalidated', () => copies.invalidated('User:1', 'avatars')],
+    ['is not', 'its owner is invalidated', () => copies.invalidated('User:1', undefined)],
+    ['is not', 'announcements may have been missed', () => copies.lost()],
+    ['is', 'another collection is invalidated', () => copies.invalidated('User:1', 'images')],
+    ['is', 'another owner is invalidated', () => copies.invalidated('User:2', undefined)],
+  ])('%s made when, between the question and the answer, %s', async (verdict, _event, announce) => {
+    await read(avatars);
+    await cache.stop();
+    let answer: (() => void) | undefined;
+    answering = new Promise((resolve) => (answer = resolve));
+    const reading = read(avatars);
+    announce();
+    answer?.();
+    await reading;
+    expect(await sourceOf(avatars)).toBe(verdict === 'is' ? 'local' : 'store');
+  });
+
+  it('of all collections is not made when any collection is invalidated between the question and the answer', async () => {
+    await read(all);
+    await cache.stop();
+    let answer: (() => void) | undefined;
+    answering = new Promise((resolve) => (answer = resolve));
+    const reading = read(all);
+    copies.invalidated('User:1', 'images');
+    answer?.();
+    await reading;
+    expect(await sourceOf(all)).toBe('store');
+  });
+
+  it('is neither served nor made while the store is not certain to have heard everything', async () => {
+    await copied(avatars);
+    coherent = false;
+    expect(await sourceOf(avatars)).toBe('store');
+    await read(images);
+    await cache.stop();
+    expect(await sourceOf(images)).toBe('store');
+    coherent = true;
+    expect(await sourceOf(images)).toBe('store');
+    expect(await sourceOf(images)).toBe('local');
+  });
+
+  it('is neither served nor made while entries are believed for a bounded time only', async () => {
+    await copied(avatars);
+    maxAgeMs = ttl;
+    expect(await sourceOf(avatars)).toBe('store');
+    await read(images);
+    await cache.stop();
+    expect(await sourceOf(images)).toBe('store');
+    maxAgeMs = Infinity;
+    expect(await sourceOf(images)).toBe('store');
+    expect(await sourceOf(images)).toBe('local');
+  });
+
+  it.each(['invalidate', 'invalidateAfterWrite'] as const)('is dropped by `%s` of its own process before that resolves, though the store announces nothing', async (method) => {
+    store = withMethods(store, { watch: () => undefined });
+    cache = cacheOn(store);
+    await copied(avatars);
+    name = 'second';
+    await cache[method](avatars.owner, avatars.collection);
+    expect(await read(avatars)).toMatchObject({ name: 'second' });
+  });
+});
+
+/** Resolves after everything that is answered without the store has been. */
+async function afterAWhile(): Promise<undefined> {
+  for (let turn = 0; turn < 10; turn += 1) await setImmediate();
+}
+
+describe('the copies in a process', () => {
+  const hit = (payload: string): Hit => ({ kind: 'hit', payload, ageMs: 0, ttlMs: ttl, freshMs: ttl, refresh: false, generation: 'g', lastEventId: undefined });
+  const tierOf = (bounds: { maxOwners?: number; maxBytes?: number }): LocalTier<string> =>
+    new LocalTier({ store: { watch: () => undefined, isCoherent: () => true }, now: () => 0, ...bounds });
+  const copy = (tier: LocalTier<string>, key: EntryKey, payload = ''): void => {
+    const ticket = tier.begin(key);
+    if (!ticket) throw new Error('no ticket');
+    tier.admit(ticket, payload, hit(payload));
+    tier.end(ticket);
+  };
+  const ownersKept = (tier: LocalTier<string>, count: number): number[] => Array.from({ length: count }, (_, index) => index).filter((index) => tier.get({ owner: `User:${index}`, collection: 'c' }));
+
+  it('are of so many owners at most: the least recently used goes first', () => {
+    const tier = tierOf({ maxOwners: 3 });
+    for (let index = 0; index < 3; index += 1) copy(tier, { owner: `User:${index}`, collection: 'c' });
+    tier.get({ owner: 'User:0', collection: 'c' });
+    copy(tier, { owner: 'User:3', collection: 'c' });
+    expect(ownersKept(tier, 4)).toEqual([0, 2, 3]);
+  });
+
+  it('have so many bytes at most', () => {
+    const tier = tierOf({ maxBytes: 100_000 });
+    for (let index = 0; index < 100; index += 1) copy(tier, { owner: `User:${index}`, collection: 'c' }, 'x'.repeat(10_000));
+    const kept = ownersKept(tier, 100);
+    expect(kept.length).toBeGreaterThan(1);
+    expect(kept.length).toBeLessThanOrEqual(10);
+    expect(kept).toContain(99);
+  });
+
+  it('have them also when all are of one owner', () => {
+    const tier = tierOf({ maxBytes: 100_000 });
+    const collections = Array.from({ length: 64 }, (_, index) => `collection ${index}`);
+    for (const collection of collections) copy(tier, { owner: 'User:0', collection }, 'x'.repeat(10_000));
+    expect(collections.filter((collection) => tier.get({ owner: 'User:0', collection })).length).toBeLessThanOrEqual(10);
+  });
+
+  it('are not made of what has no time left', () => {
+    const tier = tierOf({});
+    const ticket = tier.begin(avatars);
+    if (!ticket) throw new Error('no ticket');
+    tier.admit(ticket, 'value', { ...hit('value'), freshMs: 0 });
+    tier.end(ticket);
+    expect(tier.get(avatars)).toBeUndefined();
+  });
+});

@@ -1,0 +1,114 @@
+/** The store on Redis Cluster: what moves from server to server is cold there, and an invalidation finds it wherever it is. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { slotOf } from '../../src/cache/cluster-slots.js';
+import type { RedisStore } from '../../src/cache/redis-store.js';
+import { describeCacheStore, type StoreHarness } from '../conformance/cache-store.js';
+import { describeCacheStoreWatching } from '../conformance/cache-store-watching.js';
+import { startCluster, type Cluster, type ClusterNode } from '../support/servers/redis-cluster.js';
+import { waitFor } from '../support/wait.js';
+import { connectStore, filled, request } from './redis-stores.js';
+
+const start = async (): Promise<StoreHarness> => {
+  const leaseMs = 200;
+  const cluster = await startCluster();
+  const [store, neighbour] = [await connectStore(cluster.url, { leaseMs }), await connectStore(cluster.url, { leaseMs })];
+  const stop = async (): Promise<void> => {
+    store.stop();
+    neighbour.stop();
+    await cluster.stop();
+  };
+  return { store, neighbour, leaseMs, stop };
+};
+describeCacheStore('Redis Cluster', start);
+describeCacheStoreWatching('Redis Cluster', start);
+
+describe('RedisStore on Redis Cluster', () => {
+  let cluster: Cluster;
+  let store: RedisStore;
+  beforeAll(async () => {
+    cluster = await startCluster({ replicas: 1 });
+    store = await connectStore(cluster.url);
+  });
+  afterAll(async () => {
+    store.stop();
+    await cluster.stop();
+  });
+
+  const keyOf = (owner: string): string => `mg:{${owner}}`;
+  const read = async (owner: string, token = `read ${Math.random()}`): Promise<string> => {
+    const [lookup] = await store.readOrLease([request(owner, token)], Infinity);
+    return lookup?.kind === 'hit' ? lookup.payload : (lookup?.kind ?? 'nothing');
+  };
+  const cached = async (owner: string, payload: string): Promise<void> => {
+    const token = `fill ${Math.random()}`;
+    await waitFor(async () => (await read(owner, token)) === 'leased', { what: `the lease on ${owner}`, timeoutMs: 30_000 });
+    expect(await store.fill([filled(owner, token, payload)])).toEqual([true]);
+  };
+  const invalidated = (owner: string): Promise<unknown> =>
+    waitFor(
+      () =>
+        store.invalidate(owner, undefined).then(
+          () => true,
+          () => false,
+        ),
+      { what: 'the invalidation to be confirmed', timeoutMs: 30_000 },
+    );
+  const anotherMaster = (owner: ClusterNode): ClusterNode => {
+    const [other] = cluster.nodes.slice(0, 3).filter((node) => node !== owner);
+    if (!other) throw new Error('there is no other master');
+    return other;
+  };
+
+  it('knows the slots of keys as the cluster does', async () => {
+    for (const owner of ['User:1', 'Product:%C3%A4', '', 'a b', 'x'.repeat(200)]) expect(slotOf(keyOf(owner))).toBe(await cluster.slotOf(keyOf(owner)));
+  });
+
+  it('goes on while a slot moves, invalidates what is there at every step, and never serves what was invalidated', async () => {
+    const owner = 'Moving:1';
+    const [from, slot] = [await cluster.masterOf(keyOf(owner)), await cluster.slotOf(keyOf(owner))];
+    const to = anotherMaster(from);
+    let version = 0;
+    await cached(owner, 'version 0');
+    await cluster.migrateSlot(slot, from, to, async () => {
+      await invalidated(owner);
+      expect(await read(owner)).not.toBe(`version ${version}`);
+      version += 1;
+      const token = `step ${version}`;
+      if ((await read(owner, token)) === 'leased') await store.fill([filled(owner, token, `version ${version}`)]);
+    });
+    await invalidated(owner);
+    await cached(owner, 'there');
+    expect(await read(owner)).toBe('there');
+    await cluster.migrateSlot(slot, to, from);
+    await waitFor(async () => ['leased', 'wait'].includes(await read(owner)), { what: 'the slot to be reached where it is now' });
+  });
+
+  it('invalidates a key that has moved already, while the rest of its slot is on the way', async () => {
+    const owner = 'Halfway:1';
+    const [from, slot] = [await cluster.masterOf(keyOf(owner)), await cluster.slotOf(keyOf(owner))];
+    await cached(owner, 'old');
+    await cluster.migrateSlot(slot, from, anotherMaster(from), async (step) => {
+      if (step === 'keys') await store.invalidate(owner, undefined);
+    });
+    await cluster.migrateSlot(slot, anotherMaster(from), from);
+    await waitFor(async () => ['leased', 'wait'].includes(await read(owner)), { what: 'the slot to be reached' });
+  });
+
+  it('comes back by itself when a master dies, the other slots served meanwhile, and believes nothing that the replica has', async () => {
+    const [owner, elsewhere] = ['Dying:1', 'Living:1'];
+    const master = await cluster.masterOf(keyOf(owner));
+    const living = Array.from({ length: 50 }, (_, index) => `${elsewhere}${index}`);
+    const survivors = (await Promise.all(living.map(async (name) => ((await cluster.masterOf(keyOf(name))) === master ? [] : [name])))).flat();
+    const [survivor = ''] = survivors;
+    await cached(owner, 'old');
+    await cached(survivor, 'alive');
+    await master.kill();
+    expect(await read(survivor)).toBe('alive');
+    await cluster.failover(master);
+    await cached(owner, 'new');
+    expect(await read(owner)).toBe('new');
+    await master.start();
+    await invalidated(owner);
+    expect(await read(owner)).not.toBe('new');
+  });
+});
