@@ -14,7 +14,7 @@ export interface Codec<V> {
 }
 
 export interface FlightsOptions<V> {
-  store: Pick<CacheStore, 'fill' | 'release'>;
+  store: Pick<CacheStore, 'fill' | 'release' | 'watch'>;
   codec: Codec<V>;
   /** One call to the origin; answers in the order of the keys. Never rejects. */
   load: (keys: readonly EntryKey[]) => Promise<readonly (V | Error)[]>;
@@ -63,9 +63,12 @@ const staleRetryMs = 1_000;
 export class Flights<V> {
   readonly #options: FlightsOptions<V>;
   readonly #open = new Map<string, Promise<Landing<V>>>();
+  /** How often the store was lost. An event may have been held back meanwhile, so what was loaded before is not stored after. */
+  #losses = 0;
 
   constructor(options: FlightsOptions<V>) {
     this.#options = options;
+    options.store.watch({ invalidated: () => undefined, lost: () => (this.#losses += 1) });
   }
 
   /** The load of this entry that can still be joined. Never rejects. */
@@ -76,11 +79,12 @@ export class Flights<V> {
   /** One origin call for all; both in the order of `leased`. Never rejects. */
   load(leased: readonly Leased[]): Flight<V> {
     const startedAt = this.#options.time.now();
+    const losses = this.#losses;
     const loaded = this.#options.load(leased.map(({ key }) => key)).then((values) => leased.map((_, index) => values[index] ?? new Error('the origin answered fewer values than keys')));
     const landed = loaded.then((values) => {
       // Closed to new joiners before the fill is sent: one that arrives later could have seen an invalidation which the accepted fill did not.
       for (const { id } of leased) this.#open.delete(id);
-      return this.#land(leased, { values, startedAt });
+      return losses === this.#losses ? this.#land(leased, { values, startedAt }) : this.#abandon(leased, values);
     });
     for (const [index, { id }] of leased.entries()) this.#open.set(id, landed.then((landings) => landings[index] ?? noLanding));
     return { loaded, landed };
@@ -100,6 +104,12 @@ export class Flights<V> {
       observe({ type: 'fill-refused', key });
       return otherwise;
     });
+  }
+
+  /** Nothing is stored. */
+  async #abandon(leased: readonly Leased[], values: readonly (V | Error)[]): Promise<Landing<V>[]> {
+    await this.#options.store.release(leased.map(({ request }) => request));
+    return values.map((value) => (value instanceof Error ? { kind: 'failed', error: value } : { kind: 'refused', value }));
   }
 
   /** What to send to the store, and how the load has landed when that is accepted, and otherwise. */

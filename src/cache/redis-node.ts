@@ -18,6 +18,8 @@ export interface RedisNodeOptions {
   /** Where invalidations are announced. */
   channel: string;
   heard: (message: string) => void;
+  /** Called with each new generation of the server, before anything is read from it; when it rejects it is called again. */
+  prepare: (node: RedisNode) => Promise<void>;
   /** Something may have been announced that was not heard. */
   lost: () => void;
 }
@@ -25,6 +27,12 @@ export interface RedisNodeOptions {
 export interface Call {
   readonly key: string;
   readonly args: readonly (string | number)[];
+}
+
+interface Sending {
+  readonly calls: readonly Call[];
+  readonly asking: boolean;
+  readonly timeoutMs: number;
 }
 
 /** Round trips in a row without an answer in time, after which reads go past this server until a probe is answered in time again. */
@@ -40,9 +48,12 @@ export class RedisNode {
   readonly #lease: TimeLease;
   readonly #probing: NodeJS.Timeout;
   #generation: string | undefined;
+  /** The generation that may be read. */
+  #prepared: string | undefined;
   #earGeneration: string | undefined;
   #timeouts = 0;
   #strangers = 0;
+  #isPreparing = false;
   #listening = false;
   #stopped = false;
   readonly #reviving = new Set<NodeJS.Timeout>();
@@ -69,24 +80,28 @@ export class RedisNode {
     return this.#generation;
   }
 
-  /** Connected, known, and answering in time. */
+  /** Connected, known, prepared, and answering in time. */
   get isUsable(): boolean {
-    return this.#generation !== undefined && this.#timeouts < maxTimeouts;
+    return this.#isPrepared && this.#timeouts < maxTimeouts;
   }
 
   get isCoherent(): boolean {
-    return this.#lease.held && this.#generation !== undefined && this.#earGeneration === this.#generation;
+    return this.#lease.held && this.#isPrepared && this.#earGeneration === this.#generation;
+  }
+
+  get #isPrepared(): boolean {
+    return this.#generation !== undefined && this.#prepared === this.#generation;
   }
 
   /**
    * One pipeline of EVALSHA; a server that does not know the script (restarted, or SCRIPT FLUSH) is taught it, and those calls repeated once.
    * Answers per call, an Error where it failed. Never rejects. `asking`: the server is to take keys of a slot that it is just getting.
    */
-  async run(script: Script, calls: readonly Call[], { asking = false } = {}): Promise<unknown[]> {
-    const replies = await this.#pipeline('evalsha', script.sha, { calls, asking });
+  async run(script: Script, calls: readonly Call[], { asking = false, timeoutMs = this.#options.commandTimeoutMs } = {}): Promise<unknown[]> {
+    const replies = await this.#pipeline('evalsha', script.sha, { calls, asking, timeoutMs });
     const unknown = calls.filter((_, index) => isUnknownScript(replies[index]));
     if (unknown.length === 0) return replies;
-    const repeated = await this.#pipeline('eval', script.source, { calls: unknown, asking });
+    const repeated = await this.#pipeline('eval', script.source, { calls: unknown, asking, timeoutMs });
     return replies.map((reply) => (isUnknownScript(reply) ? repeated.shift() : reply));
   }
 
@@ -119,7 +134,7 @@ export class RedisNode {
     return redis;
   }
 
-  async #pipeline(command: 'eval' | 'evalsha', body: string, { calls, asking }: { calls: readonly Call[]; asking: boolean }): Promise<unknown[]> {
+  async #pipeline(command: 'eval' | 'evalsha', body: string, { calls, asking, timeoutMs }: Sending): Promise<unknown[]> {
     if (this.#generation === undefined) return calls.map(() => new Error('Redis is not connected'));
     const pipeline = this.#commands.pipeline();
     for (const { key, args } of calls) {
@@ -127,7 +142,7 @@ export class RedisNode {
       pipeline[command](body, 1, key, ...args);
     }
     try {
-      const replies = (await withDeadline(pipeline.exec(), this.#options.commandTimeoutMs)) ?? [];
+      const replies = (await withDeadline(pipeline.exec(), timeoutMs)) ?? [];
       if (this.#timeouts < maxTimeouts) this.#timeouts = 0;
       return calls.map((_, index) => {
         const reply = replies[asking ? 2 * index + 1 : index];
@@ -147,10 +162,26 @@ export class RedisNode {
     try {
       this.#become(await withDeadline(answer, this.#options.commandTimeoutMs));
       this.#timeouts = 0;
+      if (!this.#isPrepared) await this.#prepare();
       // What does not take writes is no master any more: with sentinels, the next connection finds the new one.
       if (this.#generation === undefined && this.#commands.options.sentinels && !this.#stopped) this.#commands.disconnect(true);
     } catch (error) {
       if (error instanceof DeadlineExceeded) this.#timeouts += 1;
+    }
+  }
+
+  /** Never rejects: what fails is tried again with the next probe. */
+  async #prepare(): Promise<void> {
+    const generation = this.#generation;
+    if (generation === undefined || this.#isPreparing) return;
+    this.#isPreparing = true;
+    try {
+      await this.#options.prepare(this);
+      this.#prepared = generation;
+    } catch {
+      // Not usable until it succeeds.
+    } finally {
+      this.#isPreparing = false;
     }
   }
 

@@ -8,6 +8,7 @@ import type { RedisAddress } from '../runtime/redis-address.js';
 import { maxCollectionsPerOwner, type CacheStore, type Cause, type Fill, type LeaseRequest, type Lookup, type StoreState, type StoreWatcher } from './cache-store.js';
 import type { Call, RedisNode } from './redis-node.js';
 import { peeked, toLookup, type Peeked } from './redis-replies.js';
+import { RecentInvalidations, type Invalidation } from './recent-invalidations.js';
 import * as scripts from './redis-scripts.js';
 import { connectTopology, type RedisTopology } from './redis-topology.js';
 
@@ -33,6 +34,9 @@ const eventKeptMs = 600_000;
 /** Of a call to one server, when many keys are gone through. */
 const scanCount = 1_000;
 const scanTimeoutMs = 5_000;
+const repeatedAtOnce = 500;
+/** An invalidation may take so many times what a read may. */
+const patience = 5;
 
 const announcement = z.union([z.tuple([z.string(), z.string()]), z.tuple([z.string()])]);
 
@@ -42,6 +46,7 @@ export class RedisStore implements CacheStore {
   readonly #topology: RedisTopology;
   readonly #watchers: StoreWatcher[] = [];
   readonly #staleMs: number;
+  readonly #recent = new RecentInvalidations();
 
   constructor(options: RedisStoreOptions) {
     const { address, commandTimeoutMs, keyPrefix, coherenceMs = 250, staleMs = 3_600_000, log } = options;
@@ -52,6 +57,7 @@ export class RedisStore implements CacheStore {
       coherenceMs,
       channel: keyPrefix,
       heard: (message) => this.#heard(message),
+      prepare: (node) => this.#repeatOn(node),
       lost: () => this.#lost(),
       log,
     });
@@ -99,17 +105,19 @@ export class RedisStore implements CacheStore {
     await this.#run(scripts.release, requests, ({ collection, token }) => [collection, token], { evenIfSlow: true });
   }
 
-  async invalidate(owner: string, collection: string | undefined, { eventId = '' }: Cause = {}): Promise<void> {
-    const named = collection === undefined ? [] : [collection];
-    const call = { key: this.#key(owner), args: [this.#options.keyPrefix, JSON.stringify([owner, ...named]), eventId, eventKeptMs, ...named] };
+  async invalidate(owner: string, collection: string | undefined, cause: Cause = {}): Promise<void> {
+    const call = this.#invalidation({ owner, collection }, cause);
     const node = this.#topology.nodeOf(call.key);
-    const [reply] = (await node?.run(scripts.invalidate, [call])) ?? [new Error('no Redis server has the key')];
-    if (!(reply instanceof Error)) return;
-    const [, importing] = /^ASK \d+ (\S+)$/.exec(reply.message) ?? [];
-    const [repeated] = importing === undefined ? [reply] : ((await this.#topology.nodeAt(importing)?.run(scripts.invalidate, [call], { asking: true })) ?? [reply]);
-    if (!(repeated instanceof Error)) return;
-    this.#topology.misrouted();
-    throw repeated;
+    const generation = node?.generation ?? '';
+    // Nobody reads while it waits, and one that is repeated although it was executed holds up those behind it.
+    const timeoutMs = patience * this.#options.commandTimeoutMs;
+    const [reply] = (await node?.run(scripts.invalidate, [call], { timeoutMs })) ?? [new Error('no Redis server has the key')];
+    const answer = await this.#redirected(call, reply);
+    if (answer instanceof Error) {
+      this.#topology.misrouted();
+      throw answer;
+    }
+    this.#recent.confirmed({ owner, collection }, generation);
   }
 
   async purge(ownerPrefix: string): Promise<number> {
@@ -172,6 +180,41 @@ export class RedisStore implements CacheStore {
     }
     await node.command((redis) => redis.publish(this.#options.keyPrefix, ''));
     return count;
+  }
+
+  #invalidation({ owner, collection }: Invalidation, { eventId = '' }: Cause): Call {
+    const named = collection === undefined ? [] : [collection];
+    return { key: this.#key(owner), args: [this.#options.keyPrefix, JSON.stringify([owner, ...named]), eventId, eventKeptMs, ...named] };
+  }
+
+  /** An invalidation must reach the key wherever it is: of a slot on the move, a key that has moved already. */
+  async #redirected(call: Call, reply: unknown): Promise<unknown> {
+    const [, importing] = reply instanceof Error ? (/^ASK \d+ (\S+)$/.exec(reply.message) ?? []) : [];
+    if (importing === undefined) return reply;
+    const [answer] = (await this.#topology.nodeAt(importing)?.run(scripts.invalidate, [call], { asking: true })) ?? [reply];
+    return answer;
+  }
+
+  /** @throws Error when the server did not confirm all. */
+  async #repeatOn(node: RedisNode): Promise<void> {
+    const { generation = '' } = node;
+    const unknown = this.#recent.unknownTo(generation);
+    if (unknown === 'everything') {
+      await this.#purgeNode(node, `${this.#options.keyPrefix}:{*`);
+      return;
+    }
+    const own = unknown.filter(({ owner }) => this.#topology.nodeOf(this.#key(owner)) === node);
+    for (let start = 0; start < own.length; start += repeatedAtOnce) {
+      const some = own.slice(start, start + repeatedAtOnce);
+      // oxlint-disable-next-line no-await-in-loop -- in portions that are answered in time
+      const replies = await node.run(scripts.invalidate, some.map((each) => this.#invalidation(each, {})));
+      const failure = replies.find((reply) => reply instanceof Error);
+      if (failure instanceof Error) {
+        this.#topology.misrouted();
+        throw failure;
+      }
+      for (const each of some) this.#recent.confirmed(each, generation);
+    }
   }
 
   /** Hash-tagged by the owner: all of an owner is in one slot of a cluster. */

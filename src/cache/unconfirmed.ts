@@ -17,8 +17,10 @@ export class Unconfirmed {
   readonly #invalidate: UnconfirmedOptions['invalidate'];
   readonly #time: UnconfirmedOptions['time'];
   readonly #maxOwners: number;
-  readonly #owners = new Set<string>();
+  /** With the number of the last write that is not known to be confirmed. */
+  readonly #owners = new Map<string, number>();
   readonly #stopping = new AbortController();
+  #writes = 0;
   #overflowed = false;
   #retrying: Promise<void> | undefined;
 
@@ -35,17 +37,17 @@ export class Unconfirmed {
 
   /** Invalidates the owner's collection, now if the store is there; else the whole owner as soon as it is. Resolves after the first try; never rejects. */
   async invalidate(owner: string, collection: string | undefined): Promise<void> {
+    const isAlone = !this.#owners.has(owner);
     // Before the try: a read that comes during it must not be served from the store.
-    const pending = this.#owners.has(owner);
-    this.#add(owner);
+    const write = this.#add(owner);
     try {
       await this.#invalidate(owner, collection);
-      // What an earlier write left unconfirmed is the retry's: that one may have been in another collection.
-      if (!pending) this.#owners.delete(owner);
+      if (isAlone && this.#confirm(owner, write)) return;
+      // Another write came before or meanwhile, and may have been in another collection or later than what was confirmed: the retry's.
     } catch {
-      this.#add(owner);
-      this.#retrying ??= this.#retry();
+      // The retry's.
     }
+    this.#retrying ??= this.#retry();
   }
 
   /** Gives up what is unconfirmed. Idempotent, never rejects. */
@@ -54,19 +56,26 @@ export class Unconfirmed {
     await this.#retrying;
   }
 
-  #add(owner: string): void {
-    if (this.#owners.size < this.#maxOwners) this.#owners.add(owner);
+  #add(owner: string): number {
+    this.#writes += 1;
+    if (this.#owners.size < this.#maxOwners || this.#owners.has(owner)) this.#owners.set(owner, this.#writes);
     else this.#overflowed = true;
+    return this.#writes;
+  }
+
+  /** An invalidation that was sent when `write` was the last one has been confirmed. False when there has been another since. */
+  #confirm(owner: string, write: number): boolean {
+    return this.#owners.get(owner) === write && this.#owners.delete(owner);
   }
 
   async #retry(): Promise<void> {
     for (let failures = 0; this.#owners.size > 0 && !this.#stopping.signal.aborted; ) {
-      const [owner = ''] = this.#owners;
+      const [[owner, write] = ['', 0]] = this.#owners;
       try {
         // One after the other: the first that fails says that the store is still away.
         // oxlint-disable-next-line no-await-in-loop
         await this.#invalidate(owner, undefined);
-        this.#owners.delete(owner);
+        this.#confirm(owner, write);
         failures = 0;
       } catch {
         failures += 1;

@@ -258,13 +258,4 @@ describe('the copies in a process', () => {
     for (const collection of collections) copy(tier, { owner: 'User:0', collection }, 'x'.repeat(10_000));
     expect(collections.filter((collection) => tier.get({ owner: 'User:0', collection })).length).toBeLessThanOrEqual(10);
   });
-
-  it('are not made of what has no time left', () => {
-    const tier = tierOf({});
-    const ticket = tier.begin(avatars);
-    if (!ticket) throw new Error('no ticket');
-    tier.admit(ticket, 'value', { ...hit('value'), freshMs: 0 });
-    tier.end(ticket);
-    expect(tier.get(avatars)).toBeUndefined();
-  });
 });

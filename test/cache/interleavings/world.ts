@@ -1,129 +1,275 @@
 /**
- * The world of a scenario: processes with the real read-through core, one store that they share, one origin, and a clerk who notes
- * what must not be unlearned. Store, origin and time are operations of the schedule.
+ * The world of a scenario: processes with the real read-through core, one store that they share (and its replica), one origin, and a clerk who
+ * notes what must not be unlearned. Store, origin, announcements and time are operations of the schedule.
  */
-import type { CacheStore, EntryKey } from '../../../src/cache/cache-store.js';
-import type { MemoryStore as MemoryStoreClass } from '../../../src/cache/memory-store.js';
+import type { EntryKey } from '../../../src/cache/cache-store.js';
+import type { Codec } from '../../../src/cache/flights.js';
+import type { CacheEvent, Source } from '../../../src/cache/cache-events.js';
 import type { ReadThrough as ReadThroughClass } from '../../../src/cache/read-through.js';
 import type { Schedule } from './explorer.js';
+import { SharedStore, type StoreModules } from './shared-store.js';
 
 /** The modules under test: the product's, or mutants of them. */
-export interface Subject {
+export interface Subject extends StoreModules {
   ReadThrough: typeof ReadThroughClass;
-  MemoryStore: typeof MemoryStoreClass;
 }
 
-export const avatar: EntryKey = { owner: 'User:1', collection: 'avatars' };
+export type Process = ReadThroughClass<number>;
 
-const leaseMs = 1_000;
+export interface ProcessOptions {
+  /** Default false. With copies, and an ear for announcements. */
+  local?: boolean;
+  /** Default: never. Milliseconds after which a waiting reader loads for itself. */
+  maxWaitMs?: number;
+  /** Default 64. Calls to the origin at once that are not to be stored. */
+  maxUnfilledCalls?: number;
+}
 
 /** Narrows a scenario to where it is interesting: the actor begins only after the schedule has picked what has this label. */
 interface Order {
   after?: string;
 }
 
+interface Reader extends Order {
+  times?: number;
+  /** Default 'avatars'. */
+  collection?: Collection;
+  /** The origin fails in this scenario. */
+  mayFail?: boolean;
+}
+
+/** 'all': of all collections together. */
+type Collection = 'avatars' | 'all';
+
+interface Known {
+  readonly version: number;
+  readonly at: number;
+}
+
+const owner = 'User:1';
+const ttlMs = 1_000_000;
+/** For which entries may be believed in times when events may be missing. */
+const unprovenMaxAgeMs = 60;
+const numbers: Codec<number> = {
+  encode: String,
+  decode: (payload) => {
+    const number = Number(payload);
+    if (Number.isNaN(number)) throw new TypeError(`"${payload}" is no number`);
+    return number;
+  },
+};
+
 export class World {
+  readonly store: SharedStore;
   readonly #schedule: Schedule;
   readonly #subject: Subject;
-  readonly #store: MemoryStoreClass;
-  #now = 0;
+  readonly #actors: Promise<void>[] = [];
   /** Of the origin. */
   #version = 1;
-  /** The highest version whose event has been applied. */
-  #applied = 1;
-  /** Counts what changes the store: a poll is made only when something has, or a run would never end. */
-  #changes = 0;
+  /** What every later read must know: the events that have been applied. */
+  readonly #applied: Known[] = [{ version: 1, at: -Infinity }];
+  /** The events that could not be applied yet. */
+  readonly #held = new Set<number>();
+  #lagIsKnown = false;
+  #originFails = false;
   /** Calls to the origin, in total. */
-  originCalls = 0;
+  #originCalls = 0;
+  #originCallsNow = 0;
+  /** The most that there were at once. */
+  #originCallsAtOnce = 0;
 
   constructor(schedule: Schedule, subject: Subject) {
     this.#schedule = schedule;
     this.#subject = subject;
-    this.#store = new subject.MemoryStore({ leaseMs, now: () => this.#now });
+    this.store = new SharedStore(schedule, subject);
+  }
+
+  /** From now on the processes know while an event is held back: what was in the store before it was last lost is not believed then. */
+  lagIsKnown(): void {
+    this.#lagIsKnown = true;
   }
 
   /** A gateway process of its own: its own core on the common store. */
-  process(name: string): ReadThroughClass<number> {
-    let seen = 0;
-    const sleep = (): Promise<void> => this.#schedule.moment(`${name}: poll`, () => undefined, () => this.#changes > seen);
-    return new this.#subject.ReadThrough({
-      store: this.#remoteStore(name, () => (seen = this.#changes)),
-      codec: { encode: String, decode: Number },
-      load: (keys) =>
-        this.#schedule.call(`${name}: load`, () => {
-          this.originCalls += 1;
-          return keys.map(() => this.#version);
-        }),
-      ttlMs: () => 1_000_000,
-      maxWaitMs: 1_000_000,
+  process(name: string, { local = false, maxWaitMs = 10 * ttlMs, maxUnfilledCalls = 64 }: ProcessOptions = {}): Process {
+    const { store, sleep } = this.store.reachedBy(name, { local });
+    return new this.#subject.ReadThrough<number>({
+      store,
+      codec: numbers,
+      load: (keys) => this.#load(name, keys),
+      ttlMs,
+      negativeTtlMs: ttlMs,
+      isNegative: () => false,
+      maxAgeMs: () => (this.#lagIsKnown && this.#held.size > 0 ? Math.min(unprovenMaxAgeMs, this.store.now - this.store.lostAt) : Infinity),
+      maxWaitMs,
+      maxUnfilledCalls,
+      local,
       observe: () => undefined,
-      time: { now: () => this.#now, sleep },
+      time: { now: () => this.store.now, sleep, random: () => 0.5 },
     });
   }
 
-  /** Reads, at any time; what it gets must be as new as every event that was applied before it asked. */
-  reader(name: string, process: ReadThroughClass<number>, { times = 1, after }: { times?: number } & Order = {}): void {
-    this.#schedule.start(async () => {
+  /** Reads, at any time; what it gets must be as new as every event that was applied before it asked: copies within δ. */
+  reader(name: string, process: Process, { times = 1, collection = 'avatars', after, mayFail = false }: Reader = {}): void {
+    this.#act(async () => {
       let seen = 0;
       for (let time = 1; time <= times; time += 1) {
         await this.#schedule.moment(`${name} asks`, () => undefined, this.#afterwards(after));
-        const known = Math.max(this.#applied, seen);
-        const [value] = await process.readMany([avatar]);
-        if (typeof value !== 'number') throw new Error(`${name} got ${String(value)}`);
-        if (value < known) throw new Error(`${name} read version ${value} after version ${known} was known`);
-        seen = value;
+        const { value, past } = await this.#read(name, process, { collection, seen, mayFail });
+        // What was loaded past the store is known to nobody else: the next answer may be older, as long as its event has not been applied.
+        if (value !== undefined && !past) seen = value;
       }
     });
   }
 
   /** Changes the origin, then has the event applied through `process`, at any time. Without a collection the whole owner is invalidated. */
-  writer(name: string, process: ReadThroughClass<number>, { collection, after }: { collection?: 'unnamed' } & Order = {}): void {
-    this.#schedule.start(async () => {
-      const version = await this.#schedule.moment(`${name} commits`, () => (this.#version += 1), this.#afterwards(after));
-      await process.invalidate(avatar.owner, collection ? undefined : avatar.collection);
-      this.#applied = Math.max(this.#applied, version);
+  writer(name: string, process: Process, { collection, after }: { collection?: 'unnamed' } & Order = {}): void {
+    this.#act(async () => {
+      const version = await this.#commit(name, after);
+      await this.store.untilApplied(
+        name,
+        () => process.invalidate(owner, collection ? undefined : 'avatars'),
+        () => this.#held.add(version),
+      );
+      this.#held.delete(version);
+      this.#applied.push({ version, at: this.store.now });
+    });
+  }
+
+  /** A client that writes through `process`, and reads there what it has written, applied or not. */
+  ownWriter(name: string, process: Process, { times = 1, after }: { times?: number } & Order = {}): void {
+    this.#act(async () => {
+      const version = await this.#commit(name, after);
+      await process.invalidateAfterWrite(owner, 'avatars');
+      for (let time = 1; time <= times; time += 1) {
+        await this.#schedule.moment(`${name} asks`, () => undefined);
+        await this.#read(name, process, { collection: 'avatars', seen: version, mayFail: false });
+      }
+    });
+  }
+
+  /** A change of the origin whose event is lost; the cache is emptied for it. */
+  purger(name: string, { after }: Order = {}): void {
+    this.#act(async () => {
+      const version = await this.#commit(name, after);
+      await this.#schedule.call(`${name} purges`, () => this.store.change(() => this.store.purge()));
+      this.#applied.push({ version, at: this.store.now });
     });
   }
 
   /** Something that happens once, at any time. */
-  incident(label: string, effect: () => void): void {
-    this.#schedule.start(() => this.#schedule.moment(label, () => this.#change(effect)));
+  incident(label: string, effect: () => void, { after }: Order = {}): void {
+    this.#act(() => this.#schedule.moment(label, () => this.store.change(effect), this.#afterwards(after)));
+  }
+
+  /** An entry as it is after somebody has read it before. */
+  cached(collection: Collection = 'avatars'): void {
+    this.store.preload(keyOf(collection), String(this.#version), ttlMs);
+  }
+
+  /** An entry that nobody can read. */
+  cachedGarbage(): void {
+    this.store.preload(keyOf('avatars'), 'garbage', ttlMs);
+  }
+
+  /** A process that is not of this world loads; `cached` is its fill. */
+  leaseOfAnother(): void {
+    this.store.leaseOfAnother(keyOf('avatars'));
   }
 
   /** A process that died with the lease; the lease expires at any time. */
   leaseOfTheDead(): void {
-    void this.#store.readOrLease([{ ...avatar, token: 'dead' }], Infinity);
-    this.incident('the lease expires', () => (this.#now += leaseMs + 1));
+    this.leaseOfAnother();
+    this.incident('the lease expires', () => this.store.leaseExpires());
   }
 
-  /** Everything in the store is gone, leases too: eviction, FLUSHALL, a restart. */
-  flush(): void {
-    void this.#store.invalidate(avatar.owner, undefined);
+  /** The process asks once whether it has heard everything. */
+  probe(name: string, { after }: Order = {}): void {
+    this.store.probe(name, this.#afterwards(after));
   }
 
-  /** The store as one process reaches it: each call is on its way, happens, and is answered. */
-  #remoteStore(name: string, onRead: () => void): CacheStore {
-    const change = <T>(label: string, effect: () => Promise<T>): Promise<T> => this.#schedule.call(`${name}: ${label}`, () => this.#change(effect));
-    return {
-      state: 'ready',
-      readOrLease: (requests, maxAgeMs) =>
-        this.#schedule.call(`${name}: read`, () => {
-          const lookups = this.#store.readOrLease(requests, maxAgeMs);
-          onRead();
-          return lookups;
-        }),
-      fill: (fills) => change('fill', () => this.#store.fill(fills)),
-      release: (requests) => change('release', () => this.#store.release(requests)),
-      invalidate: (owner, collection) => change('invalidate', () => this.#store.invalidate(owner, collection)),
-    };
+  timePasses(label: string, ms: number, order: Order = {}): void {
+    this.incident(label, () => (this.store.now += ms), order);
   }
 
-  #afterwards(label: string | undefined): () => boolean {
-    return () => label === undefined || this.#schedule.trace.includes(label);
+  /** Into the last tenth of what is cached. */
+  endComesNear(order: Order = {}): void {
+    this.timePasses('the end comes near', ttlMs * 0.95 * 0.95, order);
   }
 
-  #change<T>(effect: () => T): T {
-    this.#changes += 1;
-    return effect();
+  endIsOver(order: Order = {}): void {
+    this.timePasses('what is cached expires', ttlMs, order);
   }
+
+  originFails(order: Order = {}): void {
+    this.incident('the origin fails', () => (this.#originFails = true), order);
+  }
+
+  /** Must hold when all is over. */
+  #finally(check: () => string | undefined): void {
+    const actors = Promise.all(this.#actors);
+    this.#schedule.start(async () => {
+      await actors;
+      const complaint = check();
+      if (complaint !== undefined) throw new Error(complaint);
+    });
+  }
+
+  atMostOriginCalls(max: number): void {
+    this.#finally(() => (this.#originCalls <= max ? undefined : `${this.#originCalls} origin calls, not ${max}`));
+  }
+
+  atMostOriginCallsAtOnce(max: number): void {
+    this.#finally(() => (this.#originCallsAtOnce <= max ? undefined : `${this.#originCallsAtOnce} origin calls at once, not ${max}`));
+  }
+
+  #commit(name: string, after: string | undefined): Promise<number> {
+    return this.#schedule.moment(`${name} commits`, () => (this.#version += 1), this.#afterwards(after));
+  }
+
+  async #load(name: string, keys: readonly EntryKey[]): Promise<number[]> {
+    this.#originCalls += 1;
+    this.#originCallsNow += 1;
+    this.#originCallsAtOnce = Math.max(this.#originCallsAtOnce, this.#originCallsNow);
+    try {
+      return await this.#schedule.call(`${name}: load`, () => {
+        if (this.#originFails) throw new Error('the origin fails');
+        return keys.map(() => this.#version);
+      });
+    } finally {
+      this.#originCallsNow -= 1;
+    }
+  }
+
+  async #read(name: string, process: Process, { collection, seen, mayFail }: { collection: Collection; seen: number; mayFail: boolean }): Promise<{ value?: number; past: boolean }> {
+    const askedAt = this.store.now;
+    const atOnce = Math.max(seen, ...this.#applied.map(({ version }) => version), ...(this.#lagIsKnown ? this.#held : []));
+    const withinDelta = Math.max(seen, ...this.#applied.filter(({ at }) => at <= askedAt - this.store.coherenceMs).map(({ version }) => version));
+    let source: Source | undefined;
+    let past = false;
+    const [value] = await process.readMany([keyOf(collection)], (event: CacheEvent) => {
+      if (event.type === 'answered') source = event.source;
+      if (event.type === 'load' && event.reason === 'bypass') past = true;
+    });
+    if (value instanceof Error && mayFail) return { past };
+    if (typeof value !== 'number') throw new Error(`${name} got ${String(value)}`);
+    const known = source === 'local' ? withinDelta : atOnce;
+    if (value < known) throw new Error(`${name} read version ${value} after version ${known} was known`);
+    return { value, past };
+  }
+
+  #act(actor: () => Promise<void>): void {
+    this.#schedule.start(() => {
+      const acting = actor();
+      this.#actors.push(acting);
+      return acting;
+    });
+  }
+
+  #afterwards(label: string | undefined): (() => boolean) | undefined {
+    return label === undefined ? undefined : () => this.#schedule.trace.includes(label);
+  }
+}
+
+function keyOf(collection: Collection): EntryKey {
+  return { owner, collection: collection === 'all' ? '' : collection };
 }
