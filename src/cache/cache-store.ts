@@ -28,6 +28,8 @@ export interface Stored {
   readonly ageMs: number;
   /** Until it expires; not positive when it has. */
   readonly ttlMs: number;
+  /** Until it is not served at all, also when no newer one can be loaded. */
+  readonly endMs: number;
   /** The data set that it belongs to: another one after a restart or failover of the server. */
   readonly generation: string;
   /** The event that has last invalidated something of its owner, where that is still known. */
@@ -61,8 +63,10 @@ export interface Fill extends LeaseRequest {
   readonly ttlMs: number;
   /** Milliseconds until it should be loaded anew; at most `ttlMs`. */
   readonly freshMs: number;
-  /** Default 0. Milliseconds since it was loaded: of a value that is stored again because there is no newer one. */
+  /** Default 0. Milliseconds since it was loaded. */
   readonly ageMs?: number;
+  /** Default `ttlMs` and the store's time for stale values. Milliseconds until it is not served at all. */
+  readonly endMs?: number;
 }
 
 /** `unavailable`: out of reach at the moment; the store comes back by itself. */

@@ -4,7 +4,7 @@ export const slotCount = 16_384;
 
 /** Of the part in the first braces, if there is one. */
 export function slotOf(key: string): number {
-  const tag = /\{([^}]+)\}/.exec(key)?.[1] ?? key;
+  const tag = /^[^{]*\{([^}]+)\}/.exec(key)?.[1] ?? key;
   return crc16(Buffer.from(tag)) % slotCount;
 }
 

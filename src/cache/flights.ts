@@ -29,7 +29,7 @@ export interface Leased {
   readonly id: string;
   readonly key: EntryKey;
   readonly request: LeaseRequest;
-  /** What to fall back on when the origin fails. */
+  /** What to fall back on when the origin fails; of an entry that is loaded anew ahead of its end, itself. */
   readonly stale: Stored | undefined;
 }
 
@@ -57,7 +57,7 @@ type Outcome<V> =
 
 /** Of its time to live, the share after which a value is loaded anew. */
 const freshShare = 0.9;
-/** How long an expired value is served before the origin is tried again. */
+/** When the origin has failed, what there is is served so long before it is tried again. */
 const staleRetryMs = 1_000;
 
 export class Flights<V> {
@@ -118,17 +118,24 @@ export class Flights<V> {
     if (!(value instanceof Error)) {
       // Jitter: entries that were made together do not end together.
       const ttl = ttlMs(value) * (1 - time.random() / 10);
-      const fill = { ...request, payload: codec.encode(value), ttlMs: ttl, freshMs: ttl * freshShare };
+      const fill = { ...request, payload: codec.encode(value), ttlMs: ttl, freshMs: ttl * freshShare, ageMs: waitedMs };
       return { key, fill, stored: { kind: 'stored', value, stale: undefined }, otherwise: { kind: 'refused', value } };
     }
     const otherwise = { kind: 'failed', error: value } as const;
-    if (!stale) return { key, otherwise };
+    if (!stale || stale.endMs <= waitedMs) return { key, otherwise };
     try {
-      const fill = { ...request, payload: stale.payload, ttlMs: staleRetryMs, freshMs: staleRetryMs, ageMs: stale.ageMs + waitedMs };
       // Served only on proof that it was not invalidated since.
-      return { key, fill, stored: { kind: 'stored', value: codec.decode(stale.payload), stale }, otherwise };
+      const stored: Landing<V> = { kind: 'stored', value: codec.decode(stale.payload), stale };
+      return { key, fill: { ...request, payload: stale.payload, ...prolonged(stale, waitedMs) }, stored, otherwise };
     } catch {
       return { key, otherwise };
     }
   }
+}
+
+/** Times of a value that is stored once more because no newer one can be had: its end stays where it was. */
+function prolonged({ ageMs, ttlMs, endMs }: Stored, waitedMs: number): Required<Pick<Fill, 'ttlMs' | 'freshMs' | 'ageMs' | 'endMs'>> {
+  const end = endMs - waitedMs;
+  const ttl = Math.min(end, Math.max(staleRetryMs, ttlMs - waitedMs));
+  return { ttlMs: ttl, freshMs: Math.min(ttl, staleRetryMs), ageMs: ageMs + waitedMs, endMs: end };
 }

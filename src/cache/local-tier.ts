@@ -92,7 +92,8 @@ export class LocalTier<V> implements StoreWatcher {
     for (const ticket of this.#pending.get(owner) ?? []) ticket.isVoid ||= concerns(ticket.key.collection);
     const copies = this.#owners.peek(owner);
     if (!copies) return;
-    const kept = new Map([...copies].filter(([candidate]) => !concerns(candidate)));
+    // An event may have been the cause, and it is not said which.
+    const kept = new Map([...copies].filter(([candidate]) => !concerns(candidate)).map(([candidate, copy]) => [candidate, { ...copy, lastEventId: undefined }]));
     if (kept.size > 0) this.#owners.set(owner, kept);
     else this.#owners.delete(owner);
   }

@@ -24,6 +24,7 @@ interface Value {
   readonly loaded: number;
   readonly freshUntil: number;
   readonly expires: number;
+  readonly end: number;
 }
 
 interface Lease {
@@ -146,16 +147,17 @@ export class MemoryStore implements CacheStore {
     }
     if (held) return { kind: 'wait', leaseMs: ownLease.expires - now };
     this.#grant(request);
-    const stale = usable && now - usable.expires <= this.#staleMs ? this.#stored(request.owner, usable) : undefined;
+    const stale = usable && usable.end > now ? this.#stored(request.owner, usable) : undefined;
     return { kind: 'leased', takenOver: ownLease !== undefined, stale };
   }
 
-  #fill({ owner, collection, token, payload, ttlMs, freshMs, ageMs = 0 }: Fill): boolean {
+  #fill({ owner, collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }: Fill): boolean {
     const generation = this.#generation();
     const { lease } = this.#field({ owner, collection });
     if (lease?.token !== token || lease.generation !== generation) return false;
     const now = this.#now();
-    this.#keep({ owner, collection }, { value: { payload, generation, loaded: now - ageMs, freshUntil: now + freshMs, expires: now + ttlMs } });
+    const value = { payload, generation, loaded: now - ageMs, freshUntil: now + freshMs, expires: now + ttlMs, end: now + endMs };
+    this.#keep({ owner, collection }, { value });
     return this.#owners.has(owner);
   }
 
@@ -166,9 +168,9 @@ export class MemoryStore implements CacheStore {
     this.#keep({ owner, collection }, { value: this.#field({ owner, collection }).value, lease });
   }
 
-  #stored(owner: string, { payload, generation, loaded, expires }: Value): Stored {
+  #stored(owner: string, { payload, generation, loaded, expires, end }: Value): Stored {
     const now = this.#now();
-    return { payload, ageMs: now - loaded, ttlMs: expires - now, generation, lastEventId: this.#owners.peek(owner)?.lastEventId };
+    return { payload, ageMs: now - loaded, ttlMs: expires - now, endMs: end - now, generation, lastEventId: this.#owners.peek(owner)?.lastEventId };
   }
 
   #field({ owner, collection }: EntryKey): Field {

@@ -137,7 +137,7 @@ export class ReadThrough<V> {
         if (lookup.takenOver) round.observe({ type: 'lease-expired', key: read.key });
       } else if (lookup.kind === 'wait') waiting.push(read);
       else if (lookup.kind === 'bypass' || !this.#answerFromStore(read, lookup, round)) past.push(read);
-      else if (lookup.refresh) refreshed.push({ ...read, stale: undefined });
+      else if (lookup.refresh) refreshed.push({ ...read, stale: lookup });
       if (read.ticket) this.#local?.end(read.ticket);
     }
     this.#refresh(refreshed, round);

@@ -8,9 +8,9 @@ import type { Lookup, Stored } from './cache-store.js';
 export function toLookup(reply: unknown, generation: string): Lookup {
   const [kind, ...parts]: unknown[] = Array.isArray(reply) ? reply : [];
   if (kind === 'hit') {
-    const [payload, ageMs, ttlMs, freshMs, refresh, eventId] = parts;
-    const stored = toStored([payload, ageMs, ttlMs, eventId], generation);
-    if (stored && typeof freshMs === 'number') return { kind, ...stored, freshMs, refresh: refresh === 1 };
+    const freshMs = parts[5];
+    const stored = toStored(parts, generation);
+    if (stored && typeof freshMs === 'number') return { kind, ...stored, freshMs, refresh: parts[6] === 1 };
   } else if (kind === 'wait') {
     const [leaseMs] = parts;
     if (typeof leaseMs === 'number') return { kind, leaseMs };
@@ -21,9 +21,9 @@ export function toLookup(reply: unknown, generation: string): Lookup {
   return { kind: 'bypass' };
 }
 
-function toStored([payload, ageMs, ttlMs, eventId]: readonly unknown[], generation: string): Stored | undefined {
-  if (typeof payload !== 'string' || typeof ageMs !== 'number' || typeof ttlMs !== 'number') return undefined;
-  return { payload, ageMs, ttlMs, generation, lastEventId: typeof eventId === 'string' && eventId !== '' ? eventId : undefined };
+function toStored([payload, ageMs, ttlMs, endMs, eventId]: readonly unknown[], generation: string): Stored | undefined {
+  if (typeof payload !== 'string' || typeof ageMs !== 'number' || typeof ttlMs !== 'number' || typeof endMs !== 'number') return undefined;
+  return { payload, ageMs, ttlMs, endMs, generation, lastEventId: typeof eventId === 'string' && eventId !== '' ? eventId : undefined };
 }
 
 /** What an operator is shown of an entry. Times are milliseconds. */
@@ -38,10 +38,10 @@ export function peeked(fields: Readonly<Record<string, string>>, { nowMs, tag: o
   return Object.entries(fields).flatMap(([field, text]): Peeked[] => {
     if (field === 'i') return [{ kind: 'last event', eventId: text }];
     const collection = field.slice(2);
-    const [, tag = '', first, second, third, payload] = /^([^|]*)\|(\d+)\|(?:(\d+)\|(\d+)\|(.*))?/s.exec(text) ?? [];
+    const [, tag = '', first, expires, payload] = /^([^|]*)\|(\d+)\|(?:\d+\|(\d+)\|\d+\|(.*))?/s.exec(text) ?? [];
     const isCurrent = tag === ownTag;
-    if (field.startsWith('v:') && second !== undefined && payload !== undefined) {
-      return [{ kind: 'value', collection, payload, ageMs: Math.round(nowMs - Number(first)), ttlMs: Math.round(Number(third) - nowMs), tag, isCurrent }];
+    if (field.startsWith('v:') && payload !== undefined) {
+      return [{ kind: 'value', collection, payload, ageMs: Math.round(nowMs - Number(first)), ttlMs: Math.round(Number(expires) - nowMs), tag, isCurrent }];
     }
     return field.startsWith('l:') && first !== undefined ? [{ kind: 'lease', collection, leaseMs: Math.round(Number(first) - nowMs), isCurrent }] : [];
   });

@@ -2,8 +2,8 @@
  * The Lua scripts of the Redis store. Each touches one key, so that a batch of them is one pipeline on any topology.
  *
  * The key is a hash per owner:
- *   `v:<collection>` = `<tag>|<loaded>|<fresh until>|<expires>|<payload>`   the value
- *   `l:<collection>` = `<tag>|<expires>|<token>`                           the lease on loading it
+ *   `v:<collection>` = `<tag>|<loaded>|<fresh until>|<expires>|<end>|<payload>`   the value; until its end it is a last resort
+ *   `l:<collection>` = `<tag>|<expires>|<token>`                                 the lease on loading it
  *   `i`              = the id of the event that has last invalidated something here
  * Times are milliseconds of Redis's own clock, so gateways need not agree on theirs. The key expires with the last of its fields.
  * The tag names the encoding and the generation; what bears another one counts as absent, but every invalidation drops it.
@@ -31,17 +31,17 @@ end
 `;
 
 /**
- * ARGV: collection, token, lease in ms, tag, maximum of collections, maximum age of the value in ms, ms that an expired value is kept.
- * Answers {'hit', payload, age, ttl, fresh, refresh, event id} | {'wait', ms} | {'leased', taken over[, payload, age, ttl, event id]} | {'bypass'}.
+ * ARGV: collection, token, lease in ms, tag, maximum of collections, maximum age of the value in ms.
+ * Answers {'hit', payload, age, ttl, end, event id, fresh, refresh} | {'wait', ms} | {'leased', taken over[, payload, age, ttl, end, event id]} | {'bypass'}.
  * A hit is answered also when nothing can be written, so it stays a hit when Redis is full; a lease cannot be had then: bypass.
  */
 export const readOrLease = script(`${library}
 local key, collection, tag = KEYS[1], ARGV[1], ARGV[4]
 local ms = now()
 local value, lease, event = unpack(redis.call('HMGET', key, 'v:' .. collection, 'l:' .. collection, 'i'))
-local usable, loaded, fresh, expires, at
+local usable, loaded, fresh, expires, finish, at
 if value then
-  usable, loaded, fresh, expires, at = string.match(value, '^([^|]*)|(%d+)|(%d+)|(%d+)|()')
+  usable, loaded, fresh, expires, finish, at = string.match(value, '^([^|]*)|(%d+)|(%d+)|(%d+)|(%d+)|()')
   usable = usable == tag and ms - loaded <= tonumber(ARGV[6])
 end
 local leaseTag, leaseExpires = string.match(lease or '', '^([^|]*)|(%d+)|')
@@ -56,25 +56,25 @@ local function grant()
 end
 if usable and tonumber(expires) > ms then
   local refresh = tonumber(fresh) <= ms and not held and grant()
-  return {'hit', string.sub(value, at), ms - loaded, expires - ms, math.max(0, fresh - ms), refresh and 1 or 0, event or ''}
+  return {'hit', string.sub(value, at), ms - loaded, expires - ms, finish - ms, event or '', math.max(0, fresh - ms), refresh and 1 or 0}
 end
 if held then return {'wait', leaseExpires - ms} end
 if not grant() then return {'bypass'} end
 local takenOver = sameTag and 1 or 0
-if usable and ms - expires <= tonumber(ARGV[7]) then return {'leased', takenOver, string.sub(value, at), ms - loaded, expires - ms, event or ''} end
+if usable and tonumber(finish) > ms then return {'leased', takenOver, string.sub(value, at), ms - loaded, expires - ms, finish - ms, event or ''} end
 return {'leased', takenOver}
 `);
 
-/** ARGV: collection, token, tag, ttl, fresh, age and ms that an expired value is kept, payload. Answers 1 when accepted. The lease ends with the fill, also with one that found no room. */
+/** ARGV: collection, token, tag, ms of ttl, fresh, age and end, payload. Answers 1 when accepted. The lease ends with the fill, also with one that found no room. */
 export const fill = script(`${library}
 local key, collection, tag = KEYS[1], ARGV[1], ARGV[3]
 local leaseTag, token = string.match(redis.call('HGET', key, 'l:' .. collection) or '', '^([^|]*)|%d+|(.*)$')
 if leaseTag ~= tag or token ~= ARGV[2] then return 0 end
 redis.call('HDEL', key, 'l:' .. collection)
 local ms = now()
-local value = string.format('%s|%.0f|%.0f|%.0f|', tag, ms - ARGV[6], ms + ARGV[5], ms + ARGV[4]) .. ARGV[8]
+local value = string.format('%s|%.0f|%.0f|%.0f|%.0f|', tag, ms - ARGV[6], ms + ARGV[5], ms + ARGV[4], ms + ARGV[7]) .. ARGV[8]
 if failed(redis.pcall('HSET', key, 'v:' .. collection, value)) then return 0 end
-keepFor(key, ARGV[4] + ARGV[7])
+keepFor(key, tonumber(ARGV[7]))
 return 1
 `);
 

@@ -80,7 +80,6 @@ export class RedisStore implements CacheStore {
       this.#tag(owner),
       maxCollectionsPerOwner,
       maxAge,
-      this.#staleMs,
     ]);
     // A read that timed out may still be executed and then hold a lease that nobody knows of; a release behind it on the same
     // connection ends that, instead of making readers wait for the lease to expire.
@@ -90,12 +89,11 @@ export class RedisStore implements CacheStore {
   }
 
   async fill(fills: readonly Fill[]): Promise<boolean[]> {
-    const replies = await this.#run(scripts.fill, fills, ({ owner, collection, token, payload, ttlMs, freshMs, ageMs = 0 }) => [
+    const replies = await this.#run(scripts.fill, fills, ({ owner, collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }) => [
       collection,
       token,
       this.#tag(owner),
-      ...[ttlMs, freshMs, ageMs].map(Math.ceil),
-      this.#staleMs,
+      ...[ttlMs, freshMs, ageMs, endMs].map(Math.ceil),
       payload,
     ]);
     return replies.map((reply) => reply === 1);
@@ -123,7 +121,7 @@ export class RedisStore implements CacheStore {
   async purge(ownerPrefix: string): Promise<number> {
     const nodes = this.#topology.nodes();
     if (this.state !== 'ready') throw new Error('Redis is out of reach');
-    const counts = await Promise.all(nodes.map((node) => this.#purgeNode(node, `${this.#options.keyPrefix}:{${escapeGlob(ownerPrefix)}*`)));
+    const counts = await Promise.all(nodes.map((node) => this.#purgeNode(node, ownerPrefix)));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
@@ -167,7 +165,8 @@ export class RedisStore implements CacheStore {
     this.#topology.stop();
   }
 
-  async #purgeNode(node: RedisNode, pattern: string): Promise<number> {
+  async #purgeNode(node: RedisNode, ownerPrefix: string): Promise<number> {
+    const pattern = `${escapeGlob(`${this.#options.keyPrefix}:{${ownerPrefix}`)}*`;
     let count = 0;
     for (let cursor = '0'; ; ) {
       // oxlint-disable-next-line no-await-in-loop -- a page tells where the next one begins
@@ -200,7 +199,7 @@ export class RedisStore implements CacheStore {
     const { generation = '' } = node;
     const unknown = this.#recent.unknownTo(generation);
     if (unknown === 'everything') {
-      await this.#purgeNode(node, `${this.#options.keyPrefix}:{*`);
+      await this.#purgeNode(node, '');
       return;
     }
     const own = unknown.filter(({ owner }) => this.#topology.nodeOf(this.#key(owner)) === node);

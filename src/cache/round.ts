@@ -22,7 +22,7 @@ export interface RoundOptions<V> {
 interface Found<V> {
   value: V;
   source: Source;
-  stored?: Omit<Stored, 'payload'>;
+  stored?: Pick<Stored, 'ageMs' | 'ttlMs' | 'generation' | 'lastEventId'>;
   shared?: boolean;
 }
 

@@ -19,31 +19,43 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** Resolves with what to print. @throws UsageError; AppError for an unusable name; Error when Redis did not confirm. */
-export async function runCacheCommand(store: RedisStore, words: readonly string[]): Promise<string> {
-  const [verb, ...rest] = words;
-  if (verb === 'purge') return purge(store, rest);
-  if (verb === 'peek') return peek(store, rest);
+/** Resolves with what to print. @throws Error when Redis did not confirm. */
+export type CacheCommand = (store: RedisStore) => Promise<string>;
+
+/** @throws UsageError; AppError for an unusable name. */
+export function readCacheCommand([verb, ...words]: readonly string[]): CacheCommand {
+  if (verb === 'purge') return readPurge(words);
+  if (verb === 'peek') return readPeek(words);
   throw new UsageError(verb === undefined ? 'What is to be done is missing.' : `There is no command ${verb}.`);
 }
 
-async function purge(store: RedisStore, [scope, ...names]: readonly string[]): Promise<string> {
-  const [modelType = '', modelId = '', collection, ...tooMany] = names;
-  if (scope === 'all' && names.length === 0) return `Purged ${counted(await store.purge(''))}.`;
-  if (scope === 'type' && names.length === 1) return `Purged ${counted(await store.purge(ownerPrefix(checkIdentifier('model type', modelType))))} of type ${modelType}.`;
-  if (scope === 'owner' && names.length >= 2 && tooMany.length === 0) {
-    const owner = ownerKey(checkIdentifier('model type', modelType), checkIdentifier('model id', modelId));
+function readPurge([scope, ...names]: readonly string[]): CacheCommand {
+  const [modelType = '', modelId = '', collection] = names;
+  if (scope === 'all' && names.length === 0) return async (store) => `Purged ${counted(await store.purge(''))}.`;
+  if (scope === 'type' && names.length === 1) {
+    const prefix = ownerPrefix(checkIdentifier('model type', modelType));
+    return async (store) => `Purged ${counted(await store.purge(prefix))} of type ${modelType}.`;
+  }
+  if (scope !== 'owner' || names.length < 2 || names.length > 3) throw new UsageError('A purge is of an owner, a type or all.');
+  const owner = readOwner(modelType, modelId);
+  return async (store) => {
     await store.invalidate(owner, collection);
     return `Purged ${modelType} ${modelId}${collection === undefined ? '' : `, collection ${collection}`}.`;
-  }
-  throw new UsageError('A purge is of an owner, a type or all.');
+  };
 }
 
-async function peek(store: RedisStore, names: readonly string[]): Promise<string> {
+function readPeek(names: readonly string[]): CacheCommand {
   const [modelType = '', modelId = ''] = names;
   if (names.length !== 2) throw new UsageError('An owner is a model type and a model id.');
-  const entries = await store.peek(ownerKey(checkIdentifier('model type', modelType), checkIdentifier('model id', modelId)));
-  return entries.length > 0 ? entries.map(describe).join('\n') : 'Nothing is cached.';
+  const owner = readOwner(modelType, modelId);
+  return async (store) => {
+    const entries = await store.peek(owner);
+    return entries.length > 0 ? entries.map(describe).join('\n') : 'Nothing is cached.';
+  };
+}
+
+function readOwner(modelType: string, modelId: string): string {
+  return ownerKey(checkIdentifier('model type', modelType), checkIdentifier('model id', modelId));
 }
 
 function describe(entry: Peeked): string {

@@ -3,7 +3,7 @@ import { AppError } from '../contract/errors.js';
 import { createLogger } from '../runtime/logger.js';
 import { pause } from '../runtime/backoff.js';
 import { readSettings, SettingsError } from '../runtime/settings.js';
-import { runCacheCommand, usage, UsageError } from './cache-command.js';
+import { readCacheCommand, usage, UsageError } from './cache-command.js';
 import { connectStore } from './store.js';
 
 const connectMs = 5_000;
@@ -26,6 +26,7 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 async function run(words: readonly string[]): Promise<string> {
+  const command = readCacheCommand(words);
   const settings = readSettings(process.env, ['gateway']);
   // A person waits, so a slow answer is better than none.
   const store = connectStore({ ...settings, REDIS_COMMAND_TIMEOUT_MS: connectMs }, createLogger('cache', 'silent'));
@@ -36,7 +37,7 @@ async function run(words: readonly string[]): Promise<string> {
       // oxlint-disable-next-line no-await-in-loop
       await pause(20);
     }
-    return await runCacheCommand(store, words);
+    return await command(store);
   } finally {
     store.stop();
   }

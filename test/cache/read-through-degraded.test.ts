@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { setImmediate } from 'node:timers/promises';
 import type { Fill } from '../../src/cache/cache-store.js';
+import { MemoryStore } from '../../src/cache/memory-store.js';
 import type { ReadThrough } from '../../src/cache/read-through.js';
 import { waitFor } from '../support/wait.js';
 import { avatar, Bench, Origin, withMethods, type TextCacheOptions } from './read-through-harness.js';
@@ -67,14 +68,31 @@ describe('ReadThrough', () => {
       expect(await cache.readMany([avatar])).toEqual(version(3));
     });
 
-    it('keeps the value that it has when the load fails, and tries again', async () => {
+    it('keeps the value that it has when the load fails, and tries again after a while', async () => {
       const cache = await filledCache();
       bench.origin.failure = new Error('down');
       bench.clock.advance(lastTenth);
-      expect(await cache.readMany([avatar])).toEqual(version(1));
-      await waitFor(async () => (await cache.readMany([avatar])) && bench.origin.calls.length >= 2, { what: 'another try' });
-      expect(await cache.readMany([avatar])).toEqual(version(1));
-      expect(new Set(bench.sources())).toEqual(new Set(['store']));
+      for (const tries of [1, 2, 3]) {
+        expect(await cache.readMany([avatar])).toEqual(version(1));
+        await cache.stop();
+        expect(await cache.readMany([avatar])).toEqual(version(1));
+        expect(bench.origin.calls).toHaveLength(tries);
+        bench.clock.advance(retryMs);
+      }
+      expect(bench.sources()).not.toContain('stale');
+    });
+
+    it('serves the expired value to those who have waited for a load that fails', async () => {
+      const cache = await filledCache();
+      bench.origin.failure = new Error('down');
+      bench.origin.holding = true;
+      bench.clock.advance(lastTenth);
+      await cache.readMany([avatar]);
+      bench.clock.advance(0.1 * ttl);
+      const waits = cache.readMany([avatar]);
+      for (let turn = 0; turn < 10; turn += 1) await setImmediate();
+      bench.origin.letAllGo();
+      expect(await waits).toEqual(version(1));
     });
 
     it('ends a stop only when the background load is stored', async () => {
@@ -102,6 +120,35 @@ describe('ReadThrough', () => {
       bench.origin.failure = down;
       return cache;
     }
+
+    it('stops serving it when its time as a last resort is over, however often it was served', async () => {
+      const store = new MemoryStore({ leaseMs: 5_000, staleMs: 10_000, now: () => bench.clock.now() });
+      const cache = await expiredCache({ store });
+      const served = async (): Promise<boolean> => {
+        const [value] = await cache.readMany([avatar]);
+        await cache.stop();
+        bench.clock.advance(retryMs);
+        return !(value instanceof Error);
+      };
+      let times = 0;
+      while (times < 100 && (await served())) times += 1;
+      expect(times).toBeGreaterThan(5);
+      expect(times).toBeLessThanOrEqual(11);
+    });
+
+    it('counts the age of a value from its load, not from its fill', async () => {
+      const cache = bench.cache({ maxAgeMs: () => 2_000 });
+      bench.origin.holding = true;
+      const first = cache.readMany([avatar]);
+      for (let turn = 0; turn < 10; turn += 1) await setImmediate();
+      bench.clock.advance(1_500);
+      bench.origin.letAllGo();
+      await first;
+      await cache.stop();
+      bench.origin.version = 2;
+      bench.clock.advance(1_000);
+      expect(await cache.readMany([avatar])).toEqual(version(2));
+    });
 
     it('serves the expired value, says so, and spares the origin for a second', async () => {
       const cache = await expiredCache();

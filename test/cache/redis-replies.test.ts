@@ -8,29 +8,30 @@ const bit = fc.constantFrom(0, 1);
 /** Parts that a reply may not have where a text or a number belongs. */
 const wrong = fc.oneof(fc.constant(null), fc.constant(undefined), fc.boolean(), fc.array(fc.anything()), fc.object(), fc.bigInt(), fc.constant(new Error('ERR')));
 
-const hit: fc.Arbitrary<unknown[]> = fc.tuple(fc.constant('hit'), text, ms, ms, ms, bit, text);
+const hit: fc.Arbitrary<unknown[]> = fc.tuple(fc.constant('hit'), text, ms, ms, ms, text, ms, bit);
 const wait: fc.Arbitrary<unknown[]> = fc.tuple(fc.constant('wait'), ms);
-const stale: fc.Arbitrary<unknown[]> = fc.tuple(text, ms, ms, text);
+const stale: fc.Arbitrary<unknown[]> = fc.tuple(text, ms, ms, ms, text);
 
 describe('toLookup', () => {
   it('reads what the script answers', () => {
-    expect(toLookup(['hit', 'value', 10, 50, 40, 1, 'event 1'], 'g')).toEqual({
+    expect(toLookup(['hit', 'value', 10, 50, 90, 'event 1', 40, 1], 'g')).toEqual({
       kind: 'hit',
       payload: 'value',
       ageMs: 10,
       ttlMs: 50,
+      endMs: 90,
       freshMs: 40,
       refresh: true,
       generation: 'g',
       lastEventId: 'event 1',
     });
-    expect(toLookup(['hit', '', 0, 1, 1, 0, ''], 'g')).toMatchObject({ kind: 'hit', payload: '', refresh: false, lastEventId: undefined });
+    expect(toLookup(['hit', '', 0, 1, 1, '', 1, 0], 'g')).toMatchObject({ kind: 'hit', payload: '', refresh: false, lastEventId: undefined });
     expect(toLookup(['wait', 12], 'g')).toEqual({ kind: 'wait', leaseMs: 12 });
     expect(toLookup(['leased', 0], 'g')).toEqual({ kind: 'leased', takenOver: false, stale: undefined });
-    expect(toLookup(['leased', 1, 'value', 10, -5, ''], 'g')).toEqual({
+    expect(toLookup(['leased', 1, 'value', 10, -5, 30, ''], 'g')).toEqual({
       kind: 'leased',
       takenOver: true,
-      stale: { payload: 'value', ageMs: 10, ttlMs: -5, generation: 'g', lastEventId: undefined },
+      stale: { payload: 'value', ageMs: 10, ttlMs: -5, endMs: 30, generation: 'g', lastEventId: undefined },
     });
     expect(toLookup(['bypass'], 'g')).toEqual({ kind: 'bypass' });
   });
@@ -52,16 +53,16 @@ describe('toLookup', () => {
 
   it('passes the store by when one part of a hit or of a wait is not what it should be', () => {
     const broken = fc.oneof(
-      fc.tuple(hit, fc.constantFrom(1, 2, 3, 4), wrong).map(([reply, index, part]) => reply.with(index, part)),
-      fc.tuple(hit, fc.constantFrom(2, 3, 4), text).map(([reply, index, part]) => reply.with(index, part)),
-      fc.tuple(hit, fc.nat(4)).map(([reply, length]) => reply.slice(0, length)),
+      fc.tuple(hit, fc.constantFrom(1, 2, 3, 4, 6), wrong).map(([reply, index, part]) => reply.with(index, part)),
+      fc.tuple(hit, fc.constantFrom(2, 3, 4, 6), text).map(([reply, index, part]) => reply.with(index, part)),
+      fc.tuple(hit, fc.nat(6)).map(([reply, length]) => reply.slice(0, length)),
       fc.tuple(wait, fc.oneof(wrong, text)).map(([reply, part]) => reply.with(1, part)),
     );
     fc.assert(fc.property(broken, (reply) => expect(toLookup(reply, 'g')).toEqual({ kind: 'bypass' })));
   });
 
   it('falls back on nothing that it does not understand, but keeps the lease', () => {
-    const broken = fc.tuple(stale, fc.constantFrom(0, 1, 2), wrong).map(([parts, index, part]) => ['leased', 0, ...parts.with(index, part)]);
+    const broken = fc.tuple(stale, fc.constantFrom(0, 1, 2, 3), wrong).map(([parts, index, part]) => ['leased', 0, ...parts.with(index, part)]);
     fc.assert(fc.property(broken, (reply) => expect(toLookup(reply, 'g')).toEqual({ kind: 'leased', takenOver: false, stale: undefined })));
   });
 });
@@ -71,8 +72,8 @@ describe('peeked', () => {
 
   it('shows values, leases and the last event, and which of them count', () => {
     const fields = {
-      'v:avatars': 'm1.g|999000|1005000|1006000|{"a":"x|y"}\n',
-      'v:': 'm0.g|999000|1005000|1006000|old',
+      'v:avatars': 'm1.g|999000|1005000|1006000|1009000|{"a":"x|y"}\n',
+      'v:': 'm0.g|999000|1005000|1006000|1009000|old',
       'l:images': 'm1.g|1000500|token-1',
       'l:avatars': 'm1.h|1000500|token-2',
       i: 'event 7',
