@@ -40,6 +40,11 @@ export interface ReadThroughOptions<V> {
   time?: Time;
 }
 
+interface Waiting extends Read {
+  /** What is left of the holder's lease. */
+  readonly leaseMs: number;
+}
+
 interface Asked extends Read {
   readonly request: LeaseRequest;
   /** That the answer may be kept as a copy. */
@@ -128,14 +133,14 @@ export class ReadThrough<V> {
     );
     const leased: Leased[] = [];
     const refreshed: Leased[] = [];
-    const waiting: Read[] = [];
+    const waiting: Waiting[] = [];
     const past: Read[] = [];
     for (const [index, read] of asked.entries()) {
       const lookup: Lookup = lookups[index] ?? { kind: 'bypass' };
       if (lookup.kind === 'leased') {
         leased.push({ ...read, stale: lookup.stale });
         if (lookup.takenOver) round.observe({ type: 'lease-expired', key: read.key });
-      } else if (lookup.kind === 'wait') waiting.push(read);
+      } else if (lookup.kind === 'wait') waiting.push({ ...read, leaseMs: lookup.leaseMs });
       else if (lookup.kind === 'bypass' || !this.#answerFromStore(read, lookup, round)) past.push(read);
       else if (lookup.refresh) refreshed.push({ ...read, stale: lookup });
       if (read.ticket) this.#local?.end(read.ticket);
@@ -203,7 +208,7 @@ export class ReadThrough<V> {
   }
 
   /** Waits for loads of this process to land, and for those of others by reading again; at last loads without filling. */
-  async #wait(reads: readonly Read[], round: Round<V>, tries: number): Promise<void> {
+  async #wait(reads: readonly Waiting[], round: Round<V>, tries: number): Promise<void> {
     if (reads.length === 0) return;
     if (this.#time.now() >= round.giveUpAt) {
       await this.#loadPast(reads, round);
@@ -219,9 +224,10 @@ export class ReadThrough<V> {
   }
 
   /** Who joins before the store is asked again may share the answer: it is as new as if they had asked themselves. */
-  async #poll(reads: readonly Read[], round: Round<V>, tries: number): Promise<ReadonlyMap<string, Result<V>>> {
+  async #poll(reads: readonly Waiting[], round: Round<V>, tries: number): Promise<ReadonlyMap<string, Result<V>>> {
     if (reads.length === 0) return round.results;
-    await this.#time.sleep(this.#pollMs(tries));
+    // Not beyond the lease: should its holder be dead, the next one is to begin at once.
+    await this.#time.sleep(Math.min(this.#pollMs(tries), ...reads.map(({ leaseMs }) => leaseMs + 1)));
     for (const { id } of reads) this.#polls.delete(id);
     await this.#read(reads, round, tries + 1);
     return round.results;

@@ -77,6 +77,7 @@ describe('a stampede', () => {
 
     report(`stampede, loader killed, lease ${leaseMs} ms: ${figures(bereft)}; undisturbed: ${figures(undisturbed)}`);
     expect(percentile(bereft, 100)).toBeGreaterThan(originMs);
-    expect(percentile(bereft, 100)).toBeLessThanOrEqual(leaseMs + percentile(undisturbed, 100));
+    // A twentieth for a machine that has a thousand requests to answer at once.
+    expect(percentile(bereft, 100)).toBeLessThanOrEqual(1.05 * (leaseMs + percentile(undisturbed, 100)));
   });
 });
