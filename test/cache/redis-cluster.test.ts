@@ -83,6 +83,30 @@ describe('RedisStore on Redis Cluster', () => {
     await waitFor(async () => ['leased', 'wait'].includes(await read(owner)), { what: 'the slot to be reached where it is now' });
   });
 
+  it('tells the copies of other processes of an invalidation at every step while a slot moves', async () => {
+    const owner = 'Copied:1';
+    const [from, slot] = [await cluster.masterOf(keyOf(owner)), await cluster.slotOf(keyOf(owner))];
+    const neighbour = await connectStore(cluster.url);
+    let heardAt = 0;
+    neighbour.watch({ invalidated: (about) => void (about === owner && (heardAt = performance.now())), lost: () => void (heardAt = performance.now()) });
+    const waits: number[] = [];
+    const toldOf = async (): Promise<void> => {
+      heardAt = 0;
+      await invalidated(owner);
+      const confirmedAt = performance.now();
+      await waitFor(() => heardAt > 0, { what: 'the invalidation to be heard' });
+      waits.push(Math.max(0, heardAt - confirmedAt));
+    };
+    try {
+      await cluster.migrateSlot(slot, from, anotherMaster(from), toldOf);
+      await cluster.migrateSlot(slot, anotherMaster(from), from, toldOf);
+    } finally {
+      neighbour.stop();
+    }
+    process.stderr.write(`an invalidation while a slot moves: heard ${Math.max(...waits).toFixed(1)} ms after it was confirmed at the latest, of ${waits.length}\n`);
+    expect(waits).toHaveLength(12);
+  });
+
   it('invalidates a key that has moved already, while the rest of its slot is on the way', async () => {
     const owner = 'Halfway:1';
     const [from, slot] = [await cluster.masterOf(keyOf(owner)), await cluster.slotOf(keyOf(owner))];
