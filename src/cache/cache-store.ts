@@ -13,6 +13,11 @@ export interface EntryKey {
   readonly collection: string;
 }
 
+/** The same for equal keys, and for no others. */
+export function entryId({ owner, collection }: EntryKey): string {
+  return JSON.stringify([owner, collection]);
+}
+
 /** Collections of one owner that are kept; one more drops the owner, so that no client can grow one without bound. */
 export const maxCollectionsPerOwner = 64;
 

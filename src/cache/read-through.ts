@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { asError } from '../runtime/as-error.js';
 import type { CacheObserver } from './cache-events.js';
-import type { CacheStore, Cause, EntryKey, Hit, LeaseRequest, Lookup } from './cache-store.js';
+import { entryId, type CacheStore, type Cause, type EntryKey, type Hit, type LeaseRequest, type Lookup } from './cache-store.js';
 import { Flights, noLanding, type Codec, type Leased } from './flights.js';
 import { LocalTier, type Ticket } from './local-tier.js';
 import { Round, type Read, type Result } from './round.js';
@@ -273,8 +273,4 @@ export class ReadThrough<V> {
     this.#tokens += 1;
     return `${this.#tokenPrefix}-${this.#tokens}`;
   }
-}
-
-function entryId({ owner, collection }: EntryKey): string {
-  return JSON.stringify([owner, collection]);
 }

@@ -72,12 +72,12 @@ export class RedisStore implements CacheStore {
   async readOrLease(requests: readonly LeaseRequest[], maxAgeMs: number): Promise<Lookup[]> {
     const { leaseMs } = this.#options;
     const maxAge = Math.min(maxAgeMs, Number.MAX_SAFE_INTEGER);
-    const generations = requests.map(({ owner }) => this.#generation(owner));
-    const replies = await this.#run(scripts.readOrLease, requests, ({ owner, collection, token }) => [
+    const generations = requests.map(({ owner }) => this.#topology.nodeOf(this.#key(owner))?.generation ?? '');
+    const replies = await this.#run(scripts.readOrLease, requests, ({ collection, token }, tag) => [
       collection,
       token,
       leaseMs,
-      this.#tag(owner),
+      tag,
       maxCollectionsPerOwner,
       maxAge,
     ]);
@@ -89,10 +89,10 @@ export class RedisStore implements CacheStore {
   }
 
   async fill(fills: readonly Fill[]): Promise<boolean[]> {
-    const replies = await this.#run(scripts.fill, fills, ({ owner, collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }) => [
+    const replies = await this.#run(scripts.fill, fills, ({ collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }, tag) => [
       collection,
       token,
-      this.#tag(owner),
+      tag,
       ...[ttlMs, freshMs, ageMs, endMs].map(Math.ceil),
       payload,
     ]);
@@ -135,9 +135,7 @@ export class RedisStore implements CacheStore {
 
   async putMark(name: string, text: string, ttlMs: number): Promise<void> {
     const key = this.#markKey(name);
-    const node = this.#topology.nodeOf(key);
-    if (!node) throw new Error('no Redis server has the key');
-    await node.command((redis) => redis.set(key, text, 'PX', ttlMs));
+    await this.#ownerOf(key).command((redis) => redis.set(key, text, 'PX', ttlMs));
   }
 
   async getMark(name: string): Promise<string | undefined> {
@@ -153,11 +151,10 @@ export class RedisStore implements CacheStore {
   /** What is stored of an owner, whether it would be believed or not. Rejects when Redis is out of reach. */
   async peek(owner: string): Promise<Peeked[]> {
     const key = this.#key(owner);
-    const node = this.#topology.nodeOf(key);
-    if (!node) throw new Error('no Redis server has the key');
+    const node = this.#ownerOf(key);
     const [seconds, micros] = await node.command((redis) => redis.time());
     const fields = await node.command((redis) => redis.hgetall(key));
-    return peeked(fields, { nowMs: Number(seconds) * 1_000 + Number(micros) / 1_000, tag: this.#tag(owner) });
+    return peeked(fields, { nowMs: Number(seconds) * 1_000 + Number(micros) / 1_000, tag: this.#tag(node) });
   }
 
   /** Disconnects. Idempotent. */
@@ -225,25 +222,31 @@ export class RedisStore implements CacheStore {
     return `${this.#options.keyPrefix}:mark:${name}`;
   }
 
-  #generation(owner: string): string {
-    return this.#topology.nodeOf(this.#key(owner))?.generation ?? '';
+  /** @throws Error while the key has no server. */
+  #ownerOf(key: string): RedisNode {
+    const node = this.#topology.nodeOf(key);
+    if (!node) throw new Error('no Redis server has the key');
+    return node;
   }
 
-  #tag(owner: string): string {
-    return `${this.#options.format}.${this.#generation(owner)}`;
+  #tag({ generation = '' }: RedisNode): string {
+    return `${this.#options.format}.${generation}`;
   }
 
   /** One pipeline per server. Answers in the order of `items`; an Error for each that a server has refused, or not answered in time. */
-  async #run<T extends { owner: string }>(script: scripts.Script, items: readonly T[], argsOf: (item: T) => Call['args'], { evenIfSlow = false } = {}): Promise<unknown[]> {
-    const replies: unknown[] = items.map(() => new Error('Redis is out of reach'));
+  async #run<T extends { owner: string }>(script: scripts.Script, items: readonly T[], argsOf: (item: T, tag: string) => Call['args'], { evenIfSlow = false } = {}): Promise<unknown[]> {
+    const replies: unknown[] = [];
     const groups = new Map<RedisNode, { index: number; call: Call }[]>();
     for (const [index, item] of items.entries()) {
       const key = this.#key(item.owner);
       const node = this.#topology.nodeOf(key);
-      if (!node || (!node.isUsable && !evenIfSlow)) continue;
+      if (!node || (!node.isUsable && !evenIfSlow)) {
+        replies[index] = new Error('Redis is out of reach');
+        continue;
+      }
       const group = groups.get(node) ?? [];
       groups.set(node, group);
-      group.push({ index, call: { key, args: argsOf(item) } });
+      group.push({ index, call: { key, args: argsOf(item, this.#tag(node)) } });
     }
     await Promise.all(
       [...groups].map(async ([node, group]) => {

@@ -4,7 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Answered, CacheEvent, Source } from '../cache/cache-events.js';
-import type { EntryKey } from '../cache/cache-store.js';
+import { entryId } from '../cache/cache-store.js';
 import { entryKey, type MediaQuery } from './media-reader.js';
 
 export const explainHeader = 'x-cache-explain';
@@ -38,7 +38,7 @@ export class Explain {
   }
 
   readonly observe = (event: CacheEvent): void => {
-    if (event.type === 'answered') this.#answers.set(idOf(event.key), event);
+    if (event.type === 'answered') this.#answers.set(entryId(event.key), event);
   };
 
   field(path: string, query: MediaQuery): void {
@@ -47,7 +47,7 @@ export class Explain {
 
   explanations(): Explanation[] {
     return this.#fields.map(({ path, query }) => {
-      const answer = this.#answers.get(idOf(entryKey(query)));
+      const answer = this.#answers.get(entryId(entryKey(query)));
       return {
         path,
         ...query,
@@ -69,10 +69,6 @@ export function mayExplain(token: string | undefined, header: string | readonly 
 
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
-}
-
-function idOf({ owner, collection }: EntryKey): string {
-  return JSON.stringify([owner, collection]);
 }
 
 function rounded(ms: number | undefined): number | null {

@@ -6,18 +6,11 @@ import { describeCacheStore, type StoreHarness } from '../conformance/cache-stor
 import { describeCacheStoreWatching } from '../conformance/cache-store-watching.js';
 import { startCluster, type Cluster, type ClusterNode } from '../support/servers/redis-cluster.js';
 import { waitFor } from '../support/wait.js';
-import { connectStore, filled, request } from './redis-stores.js';
+import { connectHarness, connectStore, filled, usersOf } from './redis-stores.js';
 
 const start = async (): Promise<StoreHarness> => {
-  const leaseMs = 200;
   const cluster = await startCluster();
-  const [store, neighbour] = [await connectStore(cluster.url, { leaseMs }), await connectStore(cluster.url, { leaseMs })];
-  const stop = async (): Promise<void> => {
-    store.stop();
-    neighbour.stop();
-    await cluster.stop();
-  };
-  return { store, neighbour, leaseMs, stop };
+  return connectHarness([cluster.url, cluster.url], {}, () => cluster.stop());
 };
 describeCacheStore('Redis Cluster', start);
 describeCacheStoreWatching('Redis Cluster', start);
@@ -35,24 +28,7 @@ describe('RedisStore on Redis Cluster', () => {
   });
 
   const keyOf = (owner: string): string => `mg:{${owner}}`;
-  const read = async (owner: string, token = `read ${Math.random()}`): Promise<string> => {
-    const [lookup] = await store.readOrLease([request(owner, token)], Infinity);
-    return lookup?.kind === 'hit' ? lookup.payload : (lookup?.kind ?? 'nothing');
-  };
-  const cached = async (owner: string, payload: string): Promise<void> => {
-    const token = `fill ${Math.random()}`;
-    await waitFor(async () => (await read(owner, token)) === 'leased', { what: `the lease on ${owner}`, timeoutMs: 30_000 });
-    expect(await store.fill([filled(owner, token, payload)])).toEqual([true]);
-  };
-  const invalidated = (owner: string): Promise<unknown> =>
-    waitFor(
-      () =>
-        store.invalidate(owner, undefined).then(
-          () => true,
-          () => false,
-        ),
-      { what: 'the invalidation to be confirmed', timeoutMs: 30_000 },
-    );
+  const { read, cached, invalidated } = usersOf(() => store);
   const anotherMaster = (owner: ClusterNode): ClusterNode => {
     const [other] = cluster.nodes.slice(0, 3).filter((node) => node !== owner);
     if (!other) throw new Error('there is no other master');

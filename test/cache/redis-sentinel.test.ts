@@ -5,18 +5,11 @@ import { describeCacheStore, type StoreHarness } from '../conformance/cache-stor
 import { describeCacheStoreWatching } from '../conformance/cache-store-watching.js';
 import { startSentinelPair, type SentinelPair } from '../support/servers/redis-sentinel.js';
 import { waitFor } from '../support/wait.js';
-import { connectStore, filled, request } from './redis-stores.js';
+import { connectHarness, connectStore, filled, usersOf } from './redis-stores.js';
 
 const start = async (): Promise<StoreHarness> => {
-  const leaseMs = 200;
   const pair = await startSentinelPair({ password: 'pass word', sentinelPassword: 'sentinel', config: ['user app on >app ~mg:* &mg +@all -@admin'] });
-  const [store, neighbour] = [await connectStore(pair.url, { leaseMs }), await connectStore(pair.url.replace(/\/\/[^@]*@/, '//app:app@'), { leaseMs })];
-  const stop = async (): Promise<void> => {
-    store.stop();
-    neighbour.stop();
-    await pair.stop();
-  };
-  return { store, neighbour, leaseMs, stop };
+  return connectHarness([pair.url, pair.url.replace(/\/\/[^@]*@/, '//app:app@')], {}, () => pair.stop());
 };
 describeCacheStore('Redis behind Sentinel', start);
 describeCacheStoreWatching('Redis behind Sentinel', start);
@@ -33,25 +26,7 @@ describe('RedisStore behind Sentinel', () => {
     await pair.stop();
   });
 
-  /** As a gateway reads: 'hit' with the payload, or what kind of answer it was. */
-  const read = async (owner: string, token = `read ${Math.random()}`): Promise<string> => {
-    const [lookup] = await store.readOrLease([request(owner, token)], Infinity);
-    return lookup?.kind === 'hit' ? lookup.payload : (lookup?.kind ?? 'nothing');
-  };
-  const cached = async (owner: string, payload: string): Promise<void> => {
-    const token = `fill ${Math.random()}`;
-    await waitFor(async () => (await read(owner, token)) === 'leased', { what: 'the lease' });
-    expect(await store.fill([filled(owner, token, payload)])).toEqual([true]);
-  };
-  const invalidated = (owner: string): Promise<unknown> =>
-    waitFor(
-      () =>
-        store.invalidate(owner, undefined).then(
-          () => true,
-          () => false,
-        ),
-      { what: 'the invalidation to be confirmed' },
-    );
+  const { read, cached, invalidated } = usersOf(() => store);
   const reached = (): Promise<unknown> => waitFor(async () => (await read(`probe ${Math.random()}`)) === 'leased', { what: 'the store to take leases', timeoutMs: 30_000 });
   /** The invalidation is confirmed by the master, and unknown to the replica that is the next. */
   const failoverThatLoses = async (lose: () => Promise<unknown>): Promise<void> => {

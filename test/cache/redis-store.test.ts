@@ -7,18 +7,11 @@ import type { PrivateServer } from '../support/servers/private-server.js';
 import { startRedis } from '../support/servers/redis.js';
 import { sharedRedis } from '../support/servers/shared.js';
 import { waitFor } from '../support/wait.js';
-import { connectStore, filled, request } from './redis-stores.js';
+import { connectHarness, connectStore, filled, request } from './redis-stores.js';
 
-const start = async (): Promise<StoreHarness> => {
-  const leaseMs = 200;
+const start = (): Promise<StoreHarness> => {
   const { url, keyPrefix } = sharedRedis();
-  const [store, neighbour] = [await connectStore(url, { keyPrefix, leaseMs }), await connectStore(url, { keyPrefix, leaseMs })];
-  const stop = (): Promise<void> => {
-    store.stop();
-    neighbour.stop();
-    return Promise.resolve();
-  };
-  return { store, neighbour, leaseMs, stop };
+  return connectHarness([url, url], { keyPrefix }, () => Promise.resolve());
 };
 describeCacheStore('Redis', start);
 describeCacheStoreWatching('Redis', start);
