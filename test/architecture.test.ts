@@ -21,15 +21,15 @@ const mayImport: Record<string, readonly string[]> = {
 const homes: Record<string, readonly string[]> = {
   ioredis: ['runtime/redis.ts'],
   amqplib: ['messaging'],
-  fastify: ['gateway/http-server.ts', 'media/http-server.ts'],
+  fastify: ['gateway/http-server.ts', 'media/http/http-server.ts'],
   '@apollo/server': ['gateway/http-server.ts'],
   '@as-integrations/fastify': ['gateway/http-server.ts'],
   '@grpc/grpc-js': ['contract', 'runtime/grpc.ts', 'gateway/media-client.ts', 'media/grpc-server.ts', 'media/media-service.ts', 'users/users-service.ts'],
   kysely: ['media'],
-  libsql: ['media/sqlite-database.ts'],
-  pg: ['media/postgres-database.ts'],
-  '@aws-sdk/client-s3': ['media/s3-blob-store.ts'],
-  '@aws-sdk/lib-storage': ['media/s3-blob-store.ts'],
+  libsql: ['media/rows/sqlite-database.ts'],
+  pg: ['media/rows/postgres-database.ts'],
+  '@aws-sdk/client-s3': ['media/bytes/s3-blob-store.ts'],
+  '@aws-sdk/lib-storage': ['media/bytes/s3-blob-store.ts'],
   'prom-client': ['gateway/metrics.ts'],
 };
 

@@ -17,7 +17,7 @@ import type { Logger } from '../runtime/logger.js';
 import type { HostPort } from '../runtime/setting-types.js';
 import { InFlight } from './in-flight.js';
 import type { Library } from './library.js';
-import type { Media, ModelFiles, ModelQuery } from './media-store.js';
+import type { Media, ModelFiles, ModelQuery } from './rows/media-store.js';
 import { receiveUpload, UploadAborted, type UploadCall, type UploadTimeouts } from './upload-call.js';
 
 export interface MediaGrpcOptions {

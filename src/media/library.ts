@@ -5,12 +5,12 @@
 import { z } from 'zod';
 import { AppError } from '../contract/errors.js';
 import { checkIdentifier, maxIdentifierLength } from '../contract/identifier.js';
-import type { BlobStore, ByteRange } from './blob-store.js';
-import { collectionRule, limitSize } from './collections.js';
-import { cleanText, safeFileName, stemOf } from './file-names.js';
-import { inspectFile } from './file-types.js';
-import type { Media, MediaStore, ModelFiles, ModelQuery } from './media-store.js';
-import type { SignedUrl, UrlSigner } from './signed-urls.js';
+import type { BlobStore, ByteRange } from './bytes/blob-store.js';
+import { collectionRule, limitSize } from './files/collections.js';
+import { cleanText, safeFileName, stemOf } from './files/file-names.js';
+import { inspectFile } from './files/file-types.js';
+import type { Media, MediaStore, ModelFiles, ModelQuery } from './rows/media-store.js';
+import type { SignedUrl, UrlSigner } from './http/signed-urls.js';
 import type { Readable } from 'node:stream';
 
 export interface UploadRequest {

@@ -4,7 +4,7 @@ import { startWith } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import { runProgram, type Running } from '../runtime/program.js';
 import type { Settings } from '../runtime/settings.js';
-import { startMediaHttp } from './http-server.js';
+import { startMediaHttp } from './http/http-server.js';
 import { createMediaService } from './media-service.js';
 
 const serviceStopMs = 8_500;

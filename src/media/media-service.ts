@@ -10,16 +10,16 @@ import { startWith } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import type { HostPort } from '../runtime/setting-types.js';
 import { usable, type Settings } from '../runtime/settings.js';
-import { createDelivery } from './delivery.js';
+import { createDelivery } from './http/delivery.js';
 import { startMediaGrpc } from './grpc-server.js';
 import { Library } from './library.js';
 import { OutboxRelay } from './outbox-relay.js';
-import { UrlSigner } from './signed-urls.js';
-import type { SqlDatabase } from './sql-database.js';
-import { createSqlMediaStore } from './sql-media-store.js';
-import { createSqlOutbox } from './sql-outbox.js';
+import { UrlSigner } from './http/signed-urls.js';
+import type { SqlDatabase } from './rows/sql-database.js';
+import { createSqlMediaStore } from './rows/sql-media-store.js';
+import { createSqlOutbox } from './rows/sql-outbox.js';
 import { openBlobStore, openDatabase } from './storage.js';
-import { keptKeys } from './url-keys.js';
+import { keptKeys } from './http/url-keys.js';
 
 export interface MediaServiceOptions {
   settings: Settings;

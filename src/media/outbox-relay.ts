@@ -6,7 +6,7 @@
 import type { MessageBus } from '../messaging/message-bus.js';
 import { backoffMs, pause } from '../runtime/backoff.js';
 import type { Logger } from '../runtime/logger.js';
-import type { Outbox, OutboxEvent } from './outbox.js';
+import type { Outbox, OutboxEvent } from './rows/outbox.js';
 
 export interface OutboxRelayOptions {
   outbox: Outbox;

@@ -3,11 +3,11 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../runtime/logger.js';
 import type { Settings } from '../runtime/settings.js';
-import type { BlobStore } from './blob-store.js';
-import { createLocalBlobStore } from './local-blob-store.js';
-import { openPostgresDatabase } from './postgres-database.js';
-import type { SqlDatabase } from './sql-database.js';
-import { openSqliteDatabase } from './sqlite-database.js';
+import type { BlobStore } from './bytes/blob-store.js';
+import { createLocalBlobStore } from './bytes/local-blob-store.js';
+import { openPostgresDatabase } from './rows/postgres-database.js';
+import type { SqlDatabase } from './rows/sql-database.js';
+import { openSqliteDatabase } from './rows/sqlite-database.js';
 
 /** Opens and migrates it. @throws Error when that fails. */
 export function openDatabase({ MEDIA_DATABASE_URL: url, DATA_DIR }: Settings, log: Logger): Promise<SqlDatabase> {
@@ -22,7 +22,7 @@ export async function openBlobStore(settings: Settings): Promise<BlobStore> {
   if (url.startsWith('file:')) return createLocalBlobStore(filePath(url));
   const { hostname, pathname } = new URL(url);
   // Loaded by those who use it only: the client is larger than all the rest.
-  const { createS3BlobStore } = await import('./s3-blob-store.js');
+  const { createS3BlobStore } = await import('./bytes/s3-blob-store.js');
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = settings;
   return createS3BlobStore({
     bucket: hostname,

@@ -9,7 +9,7 @@ import type { UploadFileRequest } from '../contract/generated/media/v1/UploadFil
 import type { UploadFinish } from '../contract/generated/media/v1/UploadFinish.js';
 import type { UploadMeta } from '../contract/generated/media/v1/UploadMeta.js';
 import type { Media as MediaMessage } from '../contract/generated/media/v1/Media.js';
-import type { Media } from './media-store.js';
+import type { Media } from './rows/media-store.js';
 import type { Library } from './library.js';
 
 /** The upload did not come to its end as announced; nothing is kept. The message may reach the client. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { buffer } from 'node:stream/consumers';
-import type { BlobStore } from '../../src/media/blob-store.js';
+import type { BlobStore } from '../../src/media/bytes/blob-store.js';
 
 export interface TestBlobStore {
   store: BlobStore;

@@ -1,8 +1,8 @@
 /** What every store of media rows promises, with the outbox that it fills in the same transactions. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomUUID } from 'node:crypto';
-import type { MediaStore, NewMedia } from '../../src/media/media-store.js';
-import type { Outbox, OutboxEvent } from '../../src/media/outbox.js';
+import type { MediaStore, NewMedia } from '../../src/media/rows/media-store.js';
+import type { Outbox, OutboxEvent } from '../../src/media/rows/outbox.js';
 
 export interface TestMediaStore {
   store: MediaStore;

@@ -217,7 +217,7 @@ describe('docker-compose.yml', () => {
     const [, rules = '', ruled] = /echo '(.+)' \| mc ilm rule import store\/(\S+)\n/.exec(script) ?? [];
     expect(ruled).toBe(bucket);
     expect(JSON.parse(rules)).toMatchObject({ Rules: [{ Status: 'Enabled', Filter: { Prefix: `${prefix.slice(1)}/tmp/` }, Expiration: { Days: 1 } }] });
-    expect(read('src/media/s3-blob-store.ts')).toContain('}tmp/$');
+    expect(read('src/media/bytes/s3-blob-store.ts')).toContain('}tmp/$');
   });
 
   it('has no secret of its own: each is a variable, and its default says that it is for a demo', () => {

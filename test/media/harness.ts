@@ -9,7 +9,7 @@ import type { MediaServiceClient } from '../../src/contract/generated/media/v1/M
 import type { UploadFileRequestInput } from '../../src/contract/generated/media/v1/UploadFileRequest.js';
 import type { UploadMetaInput } from '../../src/contract/generated/media/v1/UploadMeta.js';
 import { MediaService } from '../../src/contract/services.js';
-import { startMediaHttp, type MediaHttpServer } from '../../src/media/http-server.js';
+import { startMediaHttp, type MediaHttpServer } from '../../src/media/http/http-server.js';
 import { createMediaService, type MediaService as Service } from '../../src/media/media-service.js';
 import { unary } from '../../src/runtime/grpc.js';
 import { formatHostPort } from '../../src/runtime/setting-types.js';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { join } from 'node:path';
-import { openPostgresDatabase } from '../../src/media/postgres-database.js';
-import type { SqlDatabase } from '../../src/media/sql-database.js';
-import { createSqlMediaStore } from '../../src/media/sql-media-store.js';
-import { createSqlOutbox } from '../../src/media/sql-outbox.js';
-import { openSqliteDatabase } from '../../src/media/sqlite-database.js';
+import { openPostgresDatabase } from '../../src/media/rows/postgres-database.js';
+import type { SqlDatabase } from '../../src/media/rows/sql-database.js';
+import { createSqlMediaStore } from '../../src/media/rows/sql-media-store.js';
+import { createSqlOutbox } from '../../src/media/rows/sql-outbox.js';
+import { openSqliteDatabase } from '../../src/media/rows/sqlite-database.js';
 import { describeMediaStore } from '../conformance/media-store.js';
 import { sharedPostgres } from '../support/servers/shared.js';
 import { tempDir } from '../support/wait.js';

@@ -4,11 +4,11 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../../src/contract/errors.js';
-import { collectionRule } from '../../src/media/collections.js';
-import { safeFileName } from '../../src/media/file-names.js';
-import { inspectFile } from '../../src/media/file-types.js';
-import { UrlSigner } from '../../src/media/signed-urls.js';
-import { keptKeys } from '../../src/media/url-keys.js';
+import { collectionRule } from '../../src/media/files/collections.js';
+import { safeFileName } from '../../src/media/files/file-names.js';
+import { inspectFile } from '../../src/media/files/file-types.js';
+import { UrlSigner } from '../../src/media/http/signed-urls.js';
+import { keptKeys } from '../../src/media/http/url-keys.js';
 import { tempDir } from '../support/wait.js';
 import { jpeg, png } from './images.js';
 

@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { OutboxRelay } from '../../src/media/outbox-relay.js';
-import { outboxEvent } from '../../src/media/outbox.js';
-import type { Media } from '../../src/media/media-store.js';
-import type { SqlDatabase } from '../../src/media/sql-database.js';
-import { appendToOutbox, createSqlOutbox } from '../../src/media/sql-outbox.js';
-import { openSqliteDatabase } from '../../src/media/sqlite-database.js';
+import { outboxEvent } from '../../src/media/rows/outbox.js';
+import type { Media } from '../../src/media/rows/media-store.js';
+import type { SqlDatabase } from '../../src/media/rows/sql-database.js';
+import { appendToOutbox, createSqlOutbox } from '../../src/media/rows/sql-outbox.js';
+import { openSqliteDatabase } from '../../src/media/rows/sqlite-database.js';
 import { tempDir, waitFor, type TempDir } from '../support/wait.js';
 import { RecordingBus } from './recording-bus.js';
 

@@ -10,11 +10,11 @@ import type { UploadFileRequestInput } from '../../src/contract/generated/media/
 import { MediaService } from '../../src/contract/services.js';
 import { startMediaGrpc, type MediaGrpcServer } from '../../src/media/grpc-server.js';
 import { Library } from '../../src/media/library.js';
-import { createLocalBlobStore } from '../../src/media/local-blob-store.js';
-import { UrlSigner } from '../../src/media/signed-urls.js';
-import type { SqlDatabase } from '../../src/media/sql-database.js';
-import { createSqlMediaStore } from '../../src/media/sql-media-store.js';
-import { openSqliteDatabase } from '../../src/media/sqlite-database.js';
+import { createLocalBlobStore } from '../../src/media/bytes/local-blob-store.js';
+import { UrlSigner } from '../../src/media/http/signed-urls.js';
+import type { SqlDatabase } from '../../src/media/rows/sql-database.js';
+import { createSqlMediaStore } from '../../src/media/rows/sql-media-store.js';
+import { openSqliteDatabase } from '../../src/media/rows/sqlite-database.js';
 import { formatHostPort } from '../../src/runtime/setting-types.js';
 import { tempDir, waitFor, type TempDir } from '../support/wait.js';
 import { image } from './harness.js';

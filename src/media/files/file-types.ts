@@ -4,7 +4,7 @@
  */
 import { fileTypeFromBuffer } from 'file-type';
 import { imageSize } from 'image-size';
-import { AppError } from '../contract/errors.js';
+import { AppError } from '../../contract/errors.js';
 import type { CollectionRule } from './collections.js';
 import { extensionOf } from './file-names.js';
 

@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { signingKeys, type SigningKey } from '../runtime/setting-types.js';
-import { hasErrno } from './errno.js';
+import { signingKeys, type SigningKey } from '../../runtime/setting-types.js';
+import { hasErrno } from '../../runtime/errno.js';
 
 const fileName = 'url-keys';
 

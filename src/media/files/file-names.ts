@@ -4,7 +4,7 @@
  * A file name is never a storage key: bytes are found by their hash.
  */
 import { extname } from 'node:path';
-import { AppError } from '../contract/errors.js';
+import { AppError } from '../../contract/errors.js';
 
 const maxNameBytes = 255;
 const maxExtensionBytes = 32;

@@ -3,11 +3,11 @@
  * Invariant: no byte without a valid signature; nothing that a browser could run is shown inline, and every answer forbids sniffing and scripts.
  */
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { AppError, type ErrorCode } from '../contract/errors.js';
-import type { Logger } from '../runtime/logger.js';
+import { AppError, type ErrorCode } from '../../contract/errors.js';
+import type { Logger } from '../../runtime/logger.js';
 import { byteRange } from './byte-range.js';
-import type { Library } from './library.js';
-import type { Media } from './media-store.js';
+import type { Library } from '../library.js';
+import type { Media } from '../rows/media-store.js';
 import type { Disposition, UrlSigner } from './signed-urls.js';
 
 export interface DeliveryOptions {

@@ -5,7 +5,7 @@
  */
 import { sql, type Selectable, type Transaction } from 'kysely';
 import { randomUUID } from 'node:crypto';
-import { AppError } from '../contract/errors.js';
+import { AppError } from '../../contract/errors.js';
 import type { Blob, Media, MediaStore, ModelFiles, ModelQuery, NewMedia } from './media-store.js';
 import { outboxEvent, ownerKey } from './outbox.js';
 import type { SqlDatabase } from './sql-database.js';

@@ -4,8 +4,8 @@
  */
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { DatabaseError, Pool } from 'pg';
-import { backoffMs, pause } from '../runtime/backoff.js';
-import type { Logger } from '../runtime/logger.js';
+import { backoffMs, pause } from '../../runtime/backoff.js';
+import type { Logger } from '../../runtime/logger.js';
 import { migrate, type SqlDatabase } from './sql-database.js';
 import type { Tables } from './sql-schema.js';
 

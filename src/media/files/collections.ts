@@ -2,7 +2,7 @@
  * The rules of the collections, all in one place.
  * Invariant: a collection that is not declared here takes any type up to the upload limit; names match case-sensitively.
  */
-import { AppError } from '../contract/errors.js';
+import { AppError } from '../../contract/errors.js';
 
 export interface CollectionRule {
   /** A new file replaces the one before. */

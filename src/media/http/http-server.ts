@@ -3,11 +3,11 @@
  * Invariant: an answer never waits for a client that does not read when the server stops.
  */
 import Fastify, { type FastifyPluginAsync } from 'fastify';
-import { httpUrlOf, listenHost } from '../runtime/http-url.js';
-import type { Logger } from '../runtime/logger.js';
-import type { HostPort } from '../runtime/setting-types.js';
-import { usable } from '../runtime/settings.js';
-import type { MediaParts } from './media-service.js';
+import { httpUrlOf, listenHost } from '../../runtime/http-url.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { HostPort } from '../../runtime/setting-types.js';
+import { usable } from '../../runtime/settings.js';
+import type { MediaParts } from '../media-service.js';
 
 export interface MediaHttpOptions {
   address: HostPort;

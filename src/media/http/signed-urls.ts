@@ -3,8 +3,8 @@
  * Invariant: the signature covers id, file name, expiry, disposition and key id, and is compared in constant time; it is the last query parameter.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { AppError } from '../contract/errors.js';
-import type { SigningKey } from '../runtime/setting-types.js';
+import { AppError } from '../../contract/errors.js';
+import type { SigningKey } from '../../runtime/setting-types.js';
 
 const defaultExpirySeconds = 900;
 const maxExpirySeconds = 604_800;

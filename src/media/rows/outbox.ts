@@ -3,7 +3,7 @@
  * Invariant: the events of one owner are numbered in the order of their transactions, and leave in that order.
  */
 import { randomUUID } from 'node:crypto';
-import { mediaEventKeys, type MediaEventBody, type MediaEventKind } from '../contract/media-event.js';
+import { mediaEventKeys, type MediaEventBody, type MediaEventKind } from '../../contract/media-event.js';
 import type { Media } from './media-store.js';
 
 export interface NewOutboxEvent {

@@ -1,5 +1,5 @@
 /** The Range header of HTTP, as far as one range goes (RFC 9110, 14.2). */
-import type { ByteRange } from './blob-store.js';
+import type { ByteRange } from '../bytes/blob-store.js';
 
 /** Undefined: everything is sent (no header, another unit, several ranges); `unsatisfiable`: nothing of the file lies in it, or it is no range. */
 export function byteRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {

@@ -3,7 +3,7 @@
  * Invariant: a transaction either happened or did not; its tables are migrated before anyone sees it.
  */
 import { Migrator, type Kysely, type RawBuilder, type Transaction } from 'kysely';
-import type { Logger } from '../runtime/logger.js';
+import type { Logger } from '../../runtime/logger.js';
 import { migrations, type Tables } from './sql-schema.js';
 
 export interface SqlDatabase {

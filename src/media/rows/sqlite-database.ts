@@ -6,7 +6,7 @@ import Libsql from 'libsql';
 import { Kysely, sql, SqliteAdapter, SqliteDialect, type SqliteDatabase, type SqliteStatement } from 'kysely';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Logger } from '../runtime/logger.js';
+import type { Logger } from '../../runtime/logger.js';
 import { migrate, type SqlDatabase } from './sql-database.js';
 import type { Tables } from './sql-schema.js';
 

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BlobDigest } from './blob-digest.js';
 import type { BlobStore, ByteRange, StagedBlob } from './blob-store.js';
-import { hasErrno } from './errno.js';
+import { hasErrno } from '../../runtime/errno.js';
 
 const uuidName = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 

@@ -1,6 +1,6 @@
 /** What is learned from bytes while they pass: both hashes, the size and the head. Memory: the head. */
 import { createHash } from 'node:crypto';
-import { headBytes } from './file-types.js';
+import { headBytes } from '../files/file-types.js';
 
 export class BlobDigest {
   readonly #sha256 = createHash('sha256');
