@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { identifier } from './identifier.js';
 
-export const mediaEventKeys = { uploaded: 'media.event.uploaded', deleted: 'media.event.deleted' } as const;
+export const mediaEventKeys = { uploaded: 'media.event.uploaded', deleted: 'media.event.deleted', updated: 'media.event.updated' } as const;
 export type MediaEventKind = keyof typeof mediaEventKeys;
 
 /** The body that the media service publishes, as JSON in UTF-8. */

@@ -112,3 +112,20 @@ export const pemFile: z.ZodType<string, string> = z.string().refine((path) => {
     return false;
   }
 }, 'must name a PEM file that can be read');
+
+/** `03:00`, local time. */
+export const clockTime: z.ZodType<{ hour: number; minute: number }, string> = z.string().transform((text, context) => {
+  const { hour, minute } = /^(?<hour>[01]?\d|2[0-3]):(?<minute>[0-5]\d)$/.exec(text)?.groups ?? {};
+  if (hour !== undefined && minute !== undefined) return { hour: Number(hour), minute: Number(minute) };
+  context.addIssue('must be a time of day, as 03:00');
+  return z.NEVER;
+});
+
+/** `host,host:port`, in lower case; empty: none. */
+export const hostList: z.ZodType<readonly string[], string> = z.string().transform((text, context) => {
+  const hosts = text.split(',').map((host) => host.trim().toLowerCase());
+  if (text.trim() === '') return [];
+  if (hosts.every((host) => /^(\[[0-9a-f:.]+\]|[^\s:/@[\]]+)(:\d{1,5})?$/.test(host))) return hosts;
+  context.addIssue('must be host or host:port, or several of them separated by commas');
+  return z.NEVER;
+});

@@ -6,7 +6,9 @@
 import { z } from 'zod';
 import { logLevels } from './logger.js';
 import {
+  clockTime,
   fileOr,
+  hostList,
   hostPort,
   httpUrl,
   integer,
@@ -27,17 +29,17 @@ const everywhere: readonly Program[] = ['gateway', 'media', 'users'];
 const gateway: readonly Program[] = ['gateway'];
 const media: readonly Program[] = ['media'];
 const users: readonly Program[] = ['users'];
-const messaging: readonly Program[] = ['gateway', 'media'];
+const both: readonly Program[] = ['gateway', 'media'];
 
 export const settingsTable = {
   HOST: setting(gateway, shortText(4_096), '127.0.0.1', 'address that the gateway listens on'),
   PORT: setting(gateway, integer(0, 65_535), '8080', 'port of the gateway; 0 takes a free one'),
   LOG_LEVEL: setting(everywhere, oneOf(logLevels), 'info', 'least severe level that is logged'),
-  DATA_DIR: setting(media, shortText(4_096), './data', 'directory of everything that the embedded mode stores'),
-  REDIS_ADDR: optionalSetting(gateway, redisAddress, 'unset', '`host:port` or a URL `redis(s)://`, `redis(s)+sentinel://`, `redis(s)+cluster://`; unset: no cache (`npm start`: a cache in the process)', ['REDIS_URI', 'REDIS_URL']),
-  REDIS_COMMAND_TIMEOUT_MS: setting(gateway, integer(1, 60_000), '100', 'how long a read waits for Redis before it asks the media service'),
-  RABBITMQ_ADDR: optionalSetting(messaging, urlOf('amqp:', 'amqps:'), 'unset', '`amqp(s)://` URL; unset: entries end by their TTL only (`npm start`: a bus in the process)'),
-  MEDIA_EVENTS_EXCHANGE: setting(messaging, shortText(255), 'media.events', 'durable topic exchange of the events'),
+  DATA_DIR: setting(media, shortText(4_096), './data', 'directory of everything that the embedded mode stores, and of conversions under way'),
+  REDIS_ADDR: optionalSetting(both, redisAddress, 'unset', '`host:port` or a URL `redis(s)://`, `redis(s)+sentinel://`, `redis(s)+cluster://`; unset: no cache (`npm start`: a cache in the process)', ['REDIS_URI', 'REDIS_URL']),
+  REDIS_COMMAND_TIMEOUT_MS: setting(both, integer(1, 60_000), '100', 'how long a read waits for Redis before it asks the media service'),
+  RABBITMQ_ADDR: optionalSetting(both, urlOf('amqp:', 'amqps:'), 'unset', '`amqp(s)://` URL; unset: entries end by their TTL only (`npm start`: a bus in the process)'),
+  MEDIA_EVENTS_EXCHANGE: setting(both, shortText(255), 'media.events', 'durable topic exchange of the events'),
   EVENTS_QUEUE_PREFIX: setting(gateway, shortText(200), 'api-gateway', 'begin of the names of the gateway\'s queues'),
   MEDIA_SERVICE_ADDR: setting(gateway, target, 'localhost:50056', 'gRPC target: the media service'),
   USER_SERVICE_ADDR: setting(gateway, target, 'localhost:50051', 'gRPC target: the user service'),
@@ -52,7 +54,19 @@ export const settingsTable = {
   AWS_REGION: setting(media, shortText(4_096), 'us-east-1', 'region of the bucket'),
   AWS_ACCESS_KEY_ID: optionalSetting(media, shortText(4_096), 'unset', 'key of the bucket; with its secret'),
   AWS_SECRET_ACCESS_KEY: optionalSetting(media, shortText(4_096), 'unset', 'secret of the key'),
-  UPLOAD_MAX_BYTES: setting(['gateway', 'media'], integer(1, 2_147_483_647), '536870912', 'largest file; the limit itself passes'),
+  UPLOAD_MAX_BYTES: setting(both, integer(1, 2_147_483_647), '536870912', 'largest file; the limit itself passes'),
+  MEDIA_COLLECTIONS: optionalSetting(media, shortText(4_096), 'built in', 'JSON file with the rules of the collections; unset: `avatars` alone has rules'),
+  MEDIA_ADMIN_TOKEN: optionalSetting(media, shortText(4_096), 'unset', 'bearer token of `/media` and below; unset: they answer to this machine only'),
+  MEDIA_CLEANUP_AT: setting(media, clockTime, '03:00', 'local time of the daily cleanup'),
+  MEDIA_ORPHAN_GRACE_SECONDS: setting(media, integer(60, 31_536_000), '86400', 'how long bytes that no file refers to are kept'),
+  MEDIA_CACHE_DAYS: setting(media, integer(0, 3_650), '7', 'how long an imported copy that no file refers to is kept'),
+  MEDIA_SCRUB_DAYS: setting(media, integer(0, 3_650), '30', 'within how many days each stored byte is read and verified again; 0: never'),
+  MEDIA_IMPORT_ALLOWED_HOSTS: setting(media, hostList, '', 'hosts, each with its port where it is not the usual one, separated by commas, that files may be imported from also by plain HTTP and at private addresses'),
+  MEDIA_IMPORT_CONCURRENCY: setting(media, integer(1, 1_000), '5', 'downloads at a time'),
+  MEDIA_EXPIRATION_HOURS: setting(media, integer(1, 87_600), '168', 'how long a provider keeps what it has received; what is older is not asked for'),
+  BASE_BACKOFF_SECONDS: setting(media, integer(0, 3_600), '2', 'wait before the second of three tries of an import, doubled before the third'),
+  FAILED_MEDIA_TTL: setting(media, integer(0, 31_536_000), '3600', 'seconds for which a source that is gone for good is not asked again'),
+  FAILED_MEDIA_TRANSIENT_TTL: setting(media, integer(0, 86_400), '60', 'the same after a failure that may pass'),
   CACHE_TTL_SECONDS: setting(gateway, integer(1, 31_536_000), '3600', 'how long an entry may be served when no event ends it'),
   CACHE_NEGATIVE_TTL_SECONDS: setting(gateway, integer(1, 31_536_000), '300', 'the same for the empty answer'),
   CACHE_UNSYNCED_MAX_AGE_SECONDS: setting(gateway, integer(0, 31_536_000), '60', 'how old an entry may be served while it is not certain that all events are applied'),

@@ -61,6 +61,18 @@ const unusable: Record<SettingName, readonly string[]> = {
   AWS_ACCESS_KEY_ID: [],
   AWS_SECRET_ACCESS_KEY: [],
   UPLOAD_MAX_BYTES: wholeNumbers(1, 2_147_483_647),
+  MEDIA_COLLECTIONS: ['x'.repeat(4_097)],
+  MEDIA_ADMIN_TOKEN: ['x'.repeat(4_097)],
+  MEDIA_CLEANUP_AT: ['3', '3:5', '24:00', '03:60', '3.00', '03:00:00', '3am', ' 03:00', '-1:00', '030:00'],
+  MEDIA_ORPHAN_GRACE_SECONDS: wholeNumbers(60, 31_536_000),
+  MEDIA_CACHE_DAYS: wholeNumbers(0, 3_650),
+  MEDIA_SCRUB_DAYS: wholeNumbers(0, 3_650),
+  MEDIA_IMPORT_ALLOWED_HOSTS: [',', 'a,', 'a,,b', 'a b', 'https://h', 'h/path', 'h:', 'h:port', 'h:123456', 'u@h', '::1', '[::1', '[x]'],
+  MEDIA_IMPORT_CONCURRENCY: wholeNumbers(1, 1_000),
+  MEDIA_EXPIRATION_HOURS: wholeNumbers(1, 87_600),
+  BASE_BACKOFF_SECONDS: wholeNumbers(0, 3_600),
+  FAILED_MEDIA_TTL: wholeNumbers(0, 31_536_000),
+  FAILED_MEDIA_TRANSIENT_TTL: wholeNumbers(0, 86_400),
   CACHE_TTL_SECONDS: wholeNumbers(1, 31_536_000),
   CACHE_NEGATIVE_TTL_SECONDS: wholeNumbers(1, 31_536_000),
   CACHE_STALE_IF_ERROR_SECONDS: wholeNumbers(0, 31_536_000),
@@ -106,6 +118,12 @@ const understood: [SettingName, string, unknown][] = [
   ['MEDIA_STORAGE_URL', 'file:///var/lib/media', 'file:///var/lib/media'],
   ['S3_ENDPOINT', 'http://minio:9000/', 'http://minio:9000'],
   ['UPLOAD_MAX_BYTES', '2147483647', 2_147_483_647],
+  ['MEDIA_CLEANUP_AT', '3:05', { hour: 3, minute: 5 }],
+  ['MEDIA_CLEANUP_AT', '23:59', { hour: 23, minute: 59 }],
+  ['MEDIA_CLEANUP_AT', '00:00', { hour: 0, minute: 0 }],
+  ['MEDIA_CACHE_DAYS', '0', 0],
+  ['MEDIA_SCRUB_DAYS', '0', 0],
+  ['MEDIA_IMPORT_ALLOWED_HOSTS', 'Files.Example.org, 127.0.0.1:8080,[::1]:9000', ['files.example.org', '127.0.0.1:8080', '[::1]:9000']],
   ['CACHE_LEASE_MS', '10', 10],
   ['CACHE_KEY_PREFIX', 'x'.repeat(64), 'x'.repeat(64)],
   ['USER_CACHE_TTL_SECONDS', '0', 0],
@@ -216,7 +234,7 @@ describe.each(mains)('the program %s', (script, programs) => {
     const listed = [...program.logs().matchAll(/^ {2}(?<name>[A-Z]\w*) +(?<rest>.+)$/gm)].map(({ groups }) => [groups?.['name'], groups?.['rest']]);
     const own = settingsEntries().filter(([, entry]) => entry.programs.some((reader) => programs.includes(reader)));
     expect(listed).toEqual(
-      own.map(([name, { shownDefault, meaning }]) => [name, expect.stringMatching(new RegExp(`^${escape(shownDefault)} +${escape(meaning)}`))]),
+      own.map(([name, { shownDefault, meaning }]) => [name, expect.stringMatching(new RegExp(`^${[shownDefault, meaning].filter(Boolean).map(escape).join(' +')}`))]),
     );
   });
 

@@ -3,7 +3,7 @@
 
 export interface FileURLInput {
   /**
-   * Empty when there is no such file.
+   * Empty when there is no such file, or no such conversion of it (yet): never the file itself in its place.
    */
   'url'?: (string);
   'expires_at'?: (string);
@@ -11,7 +11,7 @@ export interface FileURLInput {
 
 export interface FileURL {
   /**
-   * Empty when there is no such file.
+   * Empty when there is no such file, or no such conversion of it (yet): never the file itself in its place.
    */
   'url': (string);
   'expires_at': (string);

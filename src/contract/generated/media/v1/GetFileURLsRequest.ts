@@ -10,6 +10,10 @@ export interface GetFileURLsRequestInput {
    * 0: the service's default.
    */
   'expiry_seconds'?: (number);
+  /**
+   * Empty: the file itself.
+   */
+  'conversion'?: (string);
 }
 
 export interface GetFileURLsRequest {
@@ -21,4 +25,8 @@ export interface GetFileURLsRequest {
    * 0: the service's default.
    */
   'expiry_seconds': (number);
+  /**
+   * Empty: the file itself.
+   */
+  'conversion': (string);
 }

@@ -10,10 +10,17 @@ import type { GetFileURLsRequestInput as _media_v1_GetFileURLsRequestInput, GetF
 import type { GetFileURLsResponseInput as _media_v1_GetFileURLsResponseInput, GetFileURLsResponse as _media_v1_GetFileURLsResponse } from '../../media/v1/GetFileURLsResponse.js';
 import type { GetFilesByModelsRequestInput as _media_v1_GetFilesByModelsRequestInput, GetFilesByModelsRequest as _media_v1_GetFilesByModelsRequest } from '../../media/v1/GetFilesByModelsRequest.js';
 import type { GetFilesByModelsResponseInput as _media_v1_GetFilesByModelsResponseInput, GetFilesByModelsResponse as _media_v1_GetFilesByModelsResponse } from '../../media/v1/GetFilesByModelsResponse.js';
+import type { GetStatsRequestInput as _media_v1_GetStatsRequestInput, GetStatsRequest as _media_v1_GetStatsRequest } from '../../media/v1/GetStatsRequest.js';
+import type { ImportFileRequestInput as _media_v1_ImportFileRequestInput, ImportFileRequest as _media_v1_ImportFileRequest } from '../../media/v1/ImportFileRequest.js';
 import type { MediaInput as _media_v1_MediaInput, Media as _media_v1_Media } from '../../media/v1/Media.js';
 import type { ModelFilesInput as _media_v1_ModelFilesInput, ModelFiles as _media_v1_ModelFiles } from '../../media/v1/ModelFiles.js';
 import type { ModelQueryInput as _media_v1_ModelQueryInput, ModelQuery as _media_v1_ModelQuery } from '../../media/v1/ModelQuery.js';
+import type { ReorderFilesRequestInput as _media_v1_ReorderFilesRequestInput, ReorderFilesRequest as _media_v1_ReorderFilesRequest } from '../../media/v1/ReorderFilesRequest.js';
+import type { StatsInput as _media_v1_StatsInput, Stats as _media_v1_Stats } from '../../media/v1/Stats.js';
+import type { UpdateFileRequestInput as _media_v1_UpdateFileRequestInput, UpdateFileRequest as _media_v1_UpdateFileRequest } from '../../media/v1/UpdateFileRequest.js';
 import type { UploadFileRequestInput as _media_v1_UploadFileRequestInput, UploadFileRequest as _media_v1_UploadFileRequest } from '../../media/v1/UploadFileRequest.js';
+import type { VerifyFileRequestInput as _media_v1_VerifyFileRequestInput, VerifyFileRequest as _media_v1_VerifyFileRequest } from '../../media/v1/VerifyFileRequest.js';
+import type { VerifyFileResponseInput as _media_v1_VerifyFileResponseInput, VerifyFileResponse as _media_v1_VerifyFileResponse } from '../../media/v1/VerifyFileResponse.js';
 
 /**
  * Media of any owner: (model_type, model_id, collection_name) -> files.
@@ -99,6 +106,60 @@ export interface MediaServiceClient extends grpc.Client {
   getFilesByModels(argument: _media_v1_GetFilesByModelsRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetFilesByModelsResponse>): grpc.ClientUnaryCall;
   getFilesByModels(argument: _media_v1_GetFilesByModelsRequestInput, callback: grpc.requestCallback<_media_v1_GetFilesByModelsResponse>): grpc.ClientUnaryCall;
   
+  GetStats(argument: _media_v1_GetStatsRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Stats>): grpc.ClientUnaryCall;
+  GetStats(argument: _media_v1_GetStatsRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Stats>): grpc.ClientUnaryCall;
+  GetStats(argument: _media_v1_GetStatsRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Stats>): grpc.ClientUnaryCall;
+  GetStats(argument: _media_v1_GetStatsRequestInput, callback: grpc.requestCallback<_media_v1_Stats>): grpc.ClientUnaryCall;
+  getStats(argument: _media_v1_GetStatsRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Stats>): grpc.ClientUnaryCall;
+  getStats(argument: _media_v1_GetStatsRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Stats>): grpc.ClientUnaryCall;
+  getStats(argument: _media_v1_GetStatsRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Stats>): grpc.ClientUnaryCall;
+  getStats(argument: _media_v1_GetStatsRequestInput, callback: grpc.requestCallback<_media_v1_Stats>): grpc.ClientUnaryCall;
+  
+  /**
+   * Fetches a file from elsewhere, or takes the copy that is kept of it, and adds it to a collection.
+   */
+  ImportFile(argument: _media_v1_ImportFileRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  ImportFile(argument: _media_v1_ImportFileRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  ImportFile(argument: _media_v1_ImportFileRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  ImportFile(argument: _media_v1_ImportFileRequestInput, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  /**
+   * Fetches a file from elsewhere, or takes the copy that is kept of it, and adds it to a collection.
+   */
+  importFile(argument: _media_v1_ImportFileRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  importFile(argument: _media_v1_ImportFileRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  importFile(argument: _media_v1_ImportFileRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  importFile(argument: _media_v1_ImportFileRequestInput, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  
+  /**
+   * Idempotent. Answers the whole collection in its new order; each file that moved is announced.
+   */
+  ReorderFiles(argument: _media_v1_ReorderFilesRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  ReorderFiles(argument: _media_v1_ReorderFilesRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  ReorderFiles(argument: _media_v1_ReorderFilesRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  ReorderFiles(argument: _media_v1_ReorderFilesRequestInput, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  /**
+   * Idempotent. Answers the whole collection in its new order; each file that moved is announced.
+   */
+  reorderFiles(argument: _media_v1_ReorderFilesRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  reorderFiles(argument: _media_v1_ReorderFilesRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  reorderFiles(argument: _media_v1_ReorderFilesRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  reorderFiles(argument: _media_v1_ReorderFilesRequestInput, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  
+  /**
+   * Idempotent; NOT_FOUND when there is no such row. Announced when it changed something.
+   */
+  UpdateFile(argument: _media_v1_UpdateFileRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  UpdateFile(argument: _media_v1_UpdateFileRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  UpdateFile(argument: _media_v1_UpdateFileRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  UpdateFile(argument: _media_v1_UpdateFileRequestInput, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  /**
+   * Idempotent; NOT_FOUND when there is no such row. Announced when it changed something.
+   */
+  updateFile(argument: _media_v1_UpdateFileRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  updateFile(argument: _media_v1_UpdateFileRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  updateFile(argument: _media_v1_UpdateFileRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  updateFile(argument: _media_v1_UpdateFileRequestInput, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
+  
   /**
    * Meta once, then bytes, last Finish. Without Finish, or when size or hash
    * do not match, nothing is kept (ABORTED).
@@ -115,6 +176,21 @@ export interface MediaServiceClient extends grpc.Client {
   uploadFile(metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientWritableStream<_media_v1_UploadFileRequestInput>;
   uploadFile(options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientWritableStream<_media_v1_UploadFileRequestInput>;
   uploadFile(callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientWritableStream<_media_v1_UploadFileRequestInput>;
+  
+  /**
+   * Reads the bytes again and compares their hash; what does not fit is put aside and never served.
+   */
+  VerifyFile(argument: _media_v1_VerifyFileRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_VerifyFileResponse>): grpc.ClientUnaryCall;
+  VerifyFile(argument: _media_v1_VerifyFileRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_VerifyFileResponse>): grpc.ClientUnaryCall;
+  VerifyFile(argument: _media_v1_VerifyFileRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_VerifyFileResponse>): grpc.ClientUnaryCall;
+  VerifyFile(argument: _media_v1_VerifyFileRequestInput, callback: grpc.requestCallback<_media_v1_VerifyFileResponse>): grpc.ClientUnaryCall;
+  /**
+   * Reads the bytes again and compares their hash; what does not fit is put aside and never served.
+   */
+  verifyFile(argument: _media_v1_VerifyFileRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_VerifyFileResponse>): grpc.ClientUnaryCall;
+  verifyFile(argument: _media_v1_VerifyFileRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_VerifyFileResponse>): grpc.ClientUnaryCall;
+  verifyFile(argument: _media_v1_VerifyFileRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_VerifyFileResponse>): grpc.ClientUnaryCall;
+  verifyFile(argument: _media_v1_VerifyFileRequestInput, callback: grpc.requestCallback<_media_v1_VerifyFileResponse>): grpc.ClientUnaryCall;
   
 }
 
@@ -148,11 +224,33 @@ export interface MediaServiceHandlers extends grpc.UntypedServiceImplementation 
    */
   GetFilesByModels: grpc.handleUnaryCall<_media_v1_GetFilesByModelsRequest, _media_v1_GetFilesByModelsResponseInput>;
   
+  GetStats: grpc.handleUnaryCall<_media_v1_GetStatsRequest, _media_v1_StatsInput>;
+  
+  /**
+   * Fetches a file from elsewhere, or takes the copy that is kept of it, and adds it to a collection.
+   */
+  ImportFile: grpc.handleUnaryCall<_media_v1_ImportFileRequest, _media_v1_MediaInput>;
+  
+  /**
+   * Idempotent. Answers the whole collection in its new order; each file that moved is announced.
+   */
+  ReorderFiles: grpc.handleUnaryCall<_media_v1_ReorderFilesRequest, _media_v1_ModelFilesInput>;
+  
+  /**
+   * Idempotent; NOT_FOUND when there is no such row. Announced when it changed something.
+   */
+  UpdateFile: grpc.handleUnaryCall<_media_v1_UpdateFileRequest, _media_v1_MediaInput>;
+  
   /**
    * Meta once, then bytes, last Finish. Without Finish, or when size or hash
    * do not match, nothing is kept (ABORTED).
    */
   UploadFile: grpc.handleClientStreamingCall<_media_v1_UploadFileRequest, _media_v1_MediaInput>;
+  
+  /**
+   * Reads the bytes again and compares their hash; what does not fit is put aside and never served.
+   */
+  VerifyFile: grpc.handleUnaryCall<_media_v1_VerifyFileRequest, _media_v1_VerifyFileResponseInput>;
   
 }
 
@@ -163,5 +261,10 @@ export interface MediaServiceDefinition extends grpc.ServiceDefinition {
   GetFileURLs: MethodDefinition<_media_v1_GetFileURLsRequestInput, _media_v1_GetFileURLsResponseInput, _media_v1_GetFileURLsRequest, _media_v1_GetFileURLsResponse>
   GetFilesByModel: MethodDefinition<_media_v1_ModelQueryInput, _media_v1_ModelFilesInput, _media_v1_ModelQuery, _media_v1_ModelFiles>
   GetFilesByModels: MethodDefinition<_media_v1_GetFilesByModelsRequestInput, _media_v1_GetFilesByModelsResponseInput, _media_v1_GetFilesByModelsRequest, _media_v1_GetFilesByModelsResponse>
+  GetStats: MethodDefinition<_media_v1_GetStatsRequestInput, _media_v1_StatsInput, _media_v1_GetStatsRequest, _media_v1_Stats>
+  ImportFile: MethodDefinition<_media_v1_ImportFileRequestInput, _media_v1_MediaInput, _media_v1_ImportFileRequest, _media_v1_Media>
+  ReorderFiles: MethodDefinition<_media_v1_ReorderFilesRequestInput, _media_v1_ModelFilesInput, _media_v1_ReorderFilesRequest, _media_v1_ModelFiles>
+  UpdateFile: MethodDefinition<_media_v1_UpdateFileRequestInput, _media_v1_MediaInput, _media_v1_UpdateFileRequest, _media_v1_Media>
   UploadFile: MethodDefinition<_media_v1_UploadFileRequestInput, _media_v1_MediaInput, _media_v1_UploadFileRequest, _media_v1_Media>
+  VerifyFile: MethodDefinition<_media_v1_VerifyFileRequestInput, _media_v1_VerifyFileResponseInput, _media_v1_VerifyFileRequest, _media_v1_VerifyFileResponse>
 }

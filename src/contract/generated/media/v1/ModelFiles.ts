@@ -11,6 +11,10 @@ export interface ModelFilesInput {
    * Rows that match, also beyond `limit`.
    */
   'total'?: (number);
+  /**
+   * Of a single collection that is empty and has a rule with a fallback; else empty.
+   */
+  'fallback_url'?: (string);
 }
 
 export interface ModelFiles {
@@ -22,4 +26,8 @@ export interface ModelFiles {
    * Rows that match, also beyond `limit`.
    */
   'total': (number);
+  /**
+   * Of a single collection that is empty and has a rule with a fallback; else empty.
+   */
+  'fallback_url': (string);
 }

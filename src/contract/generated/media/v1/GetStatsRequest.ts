@@ -1,0 +1,8 @@
+// Original file: proto/media.proto
+
+
+export interface GetStatsRequestInput {
+}
+
+export interface GetStatsRequest {
+}
