@@ -1,38 +1,19 @@
 /** What every store of media rows promises, with the outbox that it fills in the same transactions. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createHash, randomUUID } from 'node:crypto';
-import type { MediaStore, NewMedia } from '../../src/media/rows/media-store.js';
+import { randomUUID } from 'node:crypto';
+import type { Media, MediaStore, NewMedia } from '../../src/media/rows/media-store.js';
 import type { Outbox, OutboxEvent } from '../../src/media/rows/outbox.js';
+import { bytesAreThere, newMedia } from './new-media.js';
 
 export interface TestMediaStore {
   store: MediaStore;
   outbox: Outbox;
+  /** Since when nothing refers to a blob. */
+  orphanedAt(sha256: string): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
 const soon = (): Date => new Date(Date.now() + 1_000);
-
-function newMedia(modelId: string, changes: Partial<NewMedia> = {}): NewMedia {
-  const sha256 = createHash('sha256').update(randomUUID()).digest('hex');
-  return {
-    modelType: 'App\\Models\\Product',
-    modelId,
-    collectionName: 'images',
-    name: 'Ä name 🙂',
-    fileName: 'a.png',
-    mimeType: 'image/png',
-    disk: 'local',
-    size: 5_000_000_000,
-    customProperties: '{"a":1}',
-    width: 3,
-    height: 4,
-    sha256,
-    md5: sha256.slice(0, 32),
-    singleFile: false,
-    idempotencyKey: '',
-    ...changes,
-  };
-}
 
 const ownerName = (modelId: string): string => JSON.stringify(['App\\Models\\Product', modelId]);
 
@@ -49,6 +30,7 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
     });
     afterAll(() => test.close());
 
+    const insert: (media: NewMedia) => Promise<Media> = (media) => store.insert(media, bytesAreThere);
     const newOwner = (): string => `owner-${(owners += 1)}`;
     const eventsOf = async (modelId: string): Promise<OutboxEvent[]> => {
       const due = await outbox.due(soon(), 10_000);
@@ -63,8 +45,8 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
 
     it('gives back what was inserted, by id, by uuid and by owner', async () => {
       const given = newMedia(newOwner());
-      const media = await store.insert(given);
-      const { md5: _md5, singleFile: _singleFile, idempotencyKey: _key, ...kept } = given;
+      const media = await insert(given);
+      const { md5: _md5, keepLatest: _keepLatest, conversions: _conversions, from: _from, idempotencyKey: _key, ...kept } = given;
       expect(media).toMatchObject({ ...kept, conversionsDisk: 'local', orderColumn: 1, manipulations: '[]', createdAt: media.updatedAt });
       expect(media.id).toMatch(/^[1-9]\d*$/);
       expect(new Date(media.createdAt).toISOString()).toBe(media.createdAt);
@@ -74,7 +56,7 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
     });
 
     it('finds nothing for what is no id or no uuid', async () => {
-      const { id } = await store.insert(newMedia(newOwner()));
+      const { id } = await insert(newMedia(newOwner()));
       const ids = ['0', '-1', '1.5', ` ${id}`, `${id} or 1=1`, 'x', '', '9'.repeat(30), '999999999999999'];
       expect(await store.findByIds([...ids, id])).toEqual([...ids.map(() => undefined), expect.objectContaining({ id })]);
       expect(await store.findByIds(ids)).toEqual(ids.map(() => undefined));
@@ -85,8 +67,8 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
 
     it('tells names apart by case, and takes any script', async () => {
       const modelId = newOwner();
-      await store.insert(newMedia(modelId, { collectionName: 'Images' }));
-      await store.insert(newMedia(modelId, { collectionName: 'bilder-ü-写真' }));
+      await insert(newMedia(modelId, { collectionName: 'Images' }));
+      await insert(newMedia(modelId, { collectionName: 'bilder-ü-写真' }));
       expect((await filesOf(modelId, 'images')).total).toBe(0);
       expect((await filesOf(modelId, 'bilder-ü-写真')).total).toBe(1);
       expect((await filesOf(modelId.toUpperCase())).total).toBe(0);
@@ -97,8 +79,8 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
       const inserted = [];
       // One after the other: their order is what is asked for.
       // oxlint-disable-next-line no-await-in-loop
-      for (let count = 0; count < 5; count += 1) inserted.push(await store.insert(newMedia(full)));
-      await store.insert(newMedia(full, { collectionName: 'other' }));
+      for (let count = 0; count < 5; count += 1) inserted.push(await insert(newMedia(full)));
+      await insert(newMedia(full, { collectionName: 'other' }));
       const query = { modelType: 'App\\Models\\Product', modelId: full, collectionName: 'images', limit: 0 };
       const results = await store.filesByModels([
         { ...query, modelId: empty },
@@ -120,7 +102,7 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
 
     it('answers 500 queries at once', async () => {
       const modelId = newOwner();
-      await store.insert(newMedia(modelId));
+      await insert(newMedia(modelId));
       const queries = Array.from({ length: 500 }, (_, index) => ({
         modelType: 'App\\Models\\Product',
         modelId: index === 499 ? modelId : `nobody-${index}`,
@@ -135,19 +117,19 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
 
     it('replaces in a single-file collection: deleted for what went, then uploaded', async () => {
       const modelId = newOwner();
-      const before = await store.insert(newMedia(modelId, { singleFile: true }));
-      const after = await store.insert(newMedia(modelId, { singleFile: true }));
+      const before = await insert(newMedia(modelId, { keepLatest: 1 }));
+      const after = await insert(newMedia(modelId, { keepLatest: 1 }));
       expect((await filesOf(modelId)).media).toEqual([after]);
       const events = await eventsOf(modelId);
       expect(events.map(({ routingKey }) => routingKey)).toEqual(['media.event.uploaded', 'media.event.deleted', 'media.event.uploaded']);
       expect(events.map(({ body }) => JSON.parse(body).media_id)).toEqual([before.id, before.id, after.id]);
-      expect((await store.findBlob(before.sha256))?.orphanedAt).toBeDefined();
-      expect((await store.findBlob(after.sha256))?.orphanedAt).toBeUndefined();
+      expect(await test.orphanedAt(before.sha256)).toBeDefined();
+      expect(await test.orphanedAt(after.sha256)).toBeUndefined();
     });
 
     it('leaves one file and unbroken events of many replacements at the same time', async () => {
       const modelId = newOwner();
-      await Promise.all(Array.from({ length: 20 }, () => store.insert(newMedia(modelId, { singleFile: true }))));
+      await Promise.all(Array.from({ length: 20 }, () => insert(newMedia(modelId, { keepLatest: 1 }))));
       const { media } = await filesOf(modelId);
       expect(media).toHaveLength(1);
       const told = (await eventsOf(modelId)).map(({ routingKey, body }) => `${routingKey} ${JSON.parse(body).media_id}`);
@@ -158,13 +140,13 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
 
     it('numbers a collection without gaps or doubles when inserts come at the same time', async () => {
       const modelId = newOwner();
-      const inserted = await Promise.all(Array.from({ length: 20 }, () => store.insert(newMedia(modelId))));
+      const inserted = await Promise.all(Array.from({ length: 20 }, () => insert(newMedia(modelId))));
       expect(inserted.map(({ orderColumn }) => orderColumn).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
     });
 
     it('removes once, with one event, also when asked twice at the same time', async () => {
       const modelId = newOwner();
-      const media = await store.insert(newMedia(modelId));
+      const media = await insert(newMedia(modelId));
       const removed = await Promise.all([store.remove(media.id), store.remove(media.id)]);
       expect(removed.filter(Boolean)).toEqual([media]);
       expect(await store.remove(media.id)).toBeUndefined();
@@ -172,39 +154,39 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
     });
 
     it('never gives the id of a removed row to another', async () => {
-      const first = await store.insert(newMedia(newOwner()));
+      const first = await insert(newMedia(newOwner()));
       await store.remove(first.id);
-      const second = await store.insert(newMedia(newOwner()));
+      const second = await insert(newMedia(newOwner()));
       expect(Number(second.id)).toBeGreaterThan(Number(first.id));
     });
 
     it('holds a blob for orphaned exactly while no row refers to it', async () => {
       const shared = newMedia(newOwner());
-      const orphanedAt = async (): Promise<string | undefined> => (await store.findBlob(shared.sha256))?.orphanedAt;
-      const [first, second] = [await store.insert(shared), await store.insert({ ...shared, modelId: newOwner() })];
+      const orphanedAt = (): Promise<string | undefined> => test.orphanedAt(shared.sha256);
+      const [first, second] = [await insert(shared), await insert({ ...shared, modelId: newOwner() })];
       await store.remove(first.id);
       expect(await orphanedAt()).toBeUndefined();
       await store.remove(second.id);
       expect(await orphanedAt()).toBeDefined();
-      await store.insert(shared);
+      await insert(shared);
       expect(await orphanedAt()).toBeUndefined();
     });
 
     it('sees the orphan when its last two references go at the same time', async () => {
       const rounds = Array.from({ length: 10 }, async () => {
         const shared = newMedia(newOwner());
-        const rows = await Promise.all([store.insert(shared), store.insert({ ...shared, modelId: newOwner() })]);
+        const rows = await Promise.all([insert(shared), insert({ ...shared, modelId: newOwner() })]);
         await Promise.all(rows.map(({ id }) => store.remove(id)));
-        return (await store.findBlob(shared.sha256))?.orphanedAt;
+        return test.orphanedAt(shared.sha256);
       });
       expect((await Promise.all(rounds)).filter((orphanedAt) => orphanedAt === undefined)).toEqual([]);
     });
 
     it('survives owners that exchange their single files at the same time', async () => {
-      const [one, other] = [newMedia(newOwner(), { singleFile: true }), newMedia(newOwner(), { singleFile: true })];
+      const [one, other] = [newMedia(newOwner(), { keepLatest: 1 }), newMedia(newOwner(), { keepLatest: 1 })];
       const swap = (count: number): Promise<unknown>[] => [
-        store.insert({ ...one, sha256: count % 2 ? one.sha256 : other.sha256 }),
-        store.insert({ ...other, sha256: count % 2 ? other.sha256 : one.sha256 }),
+        insert({ ...one, sha256: count % 2 ? one.sha256 : other.sha256 }),
+        insert({ ...other, sha256: count % 2 ? other.sha256 : one.sha256 }),
       ];
       await Promise.all(Array.from({ length: 15 }, (_, count) => swap(count)).flat());
       expect((await filesOf(one.modelId)).total).toBe(1);
@@ -214,31 +196,31 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
     it('answers a retry with the row of its idempotency key', async () => {
       const media = newMedia(newOwner(), { idempotencyKey: randomUUID() });
       expect(await store.findUploaded(media)).toBeUndefined();
-      const [first, second] = await Promise.all([store.insert(media), store.insert(media)]);
+      const [first, second] = await Promise.all([insert(media), insert(media)]);
       expect(second).toEqual(first);
       expect(await store.findUploaded(media)).toEqual(first);
       expect(await kindsOf(media.modelId)).toEqual(['media.event.uploaded']);
-      await expect(store.insert({ ...media, modelId: newOwner() })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+      await expect(insert({ ...media, modelId: newOwner() })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
       await expect(store.findUploaded({ ...media, collectionName: 'other' })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
       expect(await store.findUploaded(newMedia(newOwner()))).toBeUndefined();
     });
 
     it('lets one of two owners have an idempotency key that both use at the same time', async () => {
       const idempotencyKey = randomUUID();
-      const results = await Promise.allSettled([newOwner(), newOwner()].map((owner) => store.insert(newMedia(owner, { idempotencyKey }))));
+      const results = await Promise.allSettled([newOwner(), newOwner()].map((owner) => insert(newMedia(owner, { idempotencyKey }))));
       expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
       expect(results.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'BAD_USER_INPUT' } });
     });
 
     it('keeps neither row nor event of a transaction that failed', async () => {
       const modelId = newOwner();
-      await expect(store.insert(newMedia(modelId, { name: 'a\0b' }))).rejects.toThrow();
+      await expect(insert(newMedia(modelId, { name: 'a\0b' }))).rejects.toThrow();
       expect((await filesOf(modelId)).total).toBe(0);
       expect(await kindsOf(modelId)).toEqual([]);
     });
 
     it('fills the outbox with what the contract says an event has', async () => {
-      const media = await store.insert(newMedia(newOwner()));
+      const media = await insert(newMedia(newOwner()));
       const [event] = await eventsOf(media.modelId);
       expect(JSON.parse(event?.body ?? '')).toEqual({
         event_id: event?.eventId,
@@ -255,7 +237,7 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
     });
 
     it('no longer offers what was published', async () => {
-      const media = await store.insert(newMedia(newOwner()));
+      const media = await insert(newMedia(newOwner()));
       const events = await eventsOf(media.modelId);
       await outbox.markPublished(events.map(({ id }) => id), new Date());
       expect(await eventsOf(media.modelId)).toEqual([]);
@@ -267,14 +249,14 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
       const [slow, other] = [newOwner(), newOwner()];
       for (const owner of [slow, slow, other]) {
         // oxlint-disable-next-line no-await-in-loop
-        await store.insert(newMedia(owner));
+        await insert(newMedia(owner));
       }
       const [first, second] = await eventsOf(slow);
       if (!first || !second) throw new Error('events are missing');
       await outbox.postpone(first.owner, new Date(), new Date(Date.now() + 3_600_000));
       expect(await eventsOf(slow)).toEqual([]);
       expect(await eventsOf(other)).toHaveLength(1);
-      await store.insert(newMedia(slow));
+      await insert(newMedia(slow));
       const due = await eventsOf(slow);
       expect(due.map(({ id }) => id)).toEqual([first.id, second.id, due[2]?.id]);
       expect(due.map(({ attempts }) => attempts)).toEqual([1, 1, 0]);
@@ -282,11 +264,11 @@ export function describeMediaStore(name: string, open: () => Promise<TestMediaSt
 
     it('offers untried owners before those that failed', async () => {
       const [failed, fresh] = [newOwner(), newOwner()];
-      await store.insert(newMedia(failed));
+      await insert(newMedia(failed));
       const [event] = await eventsOf(failed);
       if (!event) throw new Error('the event is missing');
       await outbox.postpone(event.owner, soon(), new Date(0));
-      await store.insert(newMedia(fresh));
+      await insert(newMedia(fresh));
       const order = (await outbox.due(soon(), 10_000)).map((due) => due.owner);
       expect(order.indexOf(ownerName(fresh))).toBeLessThan(order.indexOf(ownerName(failed)));
     });

@@ -33,6 +33,8 @@ export interface Outbox {
   markPublished(ids: readonly number[], now: Date): Promise<void>;
   /** Counts a try for the unpublished events that `owner` had at `asOf`, and makes them due at `until`. */
   postpone(owner: string, asOf: Date, until: Date): Promise<void>;
+  /** How many events wait to be published, and for how long the oldest has. */
+  backlog(now: Date): Promise<{ events: number; oldestMs: number }>;
   /** Forgets what was published before `before`. Idempotent. */
   prune(before: Date): Promise<void>;
 }

@@ -2,18 +2,18 @@
  * The production database: PostgreSQL by node-postgres.
  * Invariant: no query and no wait for a connection without a deadline; a transaction that met a deadlock is run again.
  */
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Kysely, PostgresDialect, sql, type RawBuilder } from 'kysely';
 import { DatabaseError, Pool } from 'pg';
 import { backoffMs, pause } from '../../runtime/backoff.js';
 import type { Logger } from '../../runtime/logger.js';
-import { migrate, type SqlDatabase } from './sql-database.js';
+import { migrate, type ExclusiveWork, type SqlDatabase } from './sql-database.js';
 import type { Tables } from './sql-schema.js';
 
 const transactionTries = 5;
 const connections = 10;
 
-/** Of the relay, among all that use advisory locks in this database. */
-const relayLock = sql.lit(7_246_301_928_114);
+/** Among all that use advisory locks in this database. */
+const workLocks: Record<ExclusiveWork, RawBuilder<number>> = { relay: sql.lit(7_246_301_928_114), cleanup: sql.lit(7_246_301_928_115) };
 
 export async function openPostgresDatabase(url: string, log: Logger): Promise<SqlDatabase> {
   const pool = new Pool({
@@ -44,20 +44,20 @@ export async function openPostgresDatabase(url: string, log: Logger): Promise<Sq
       const ordered = sql`select distinct hashtextextended(name, 0) as key from unnest(${keys}::text[]) as name order by key`;
       await sql`select pg_advisory_xact_lock(key) from (${ordered}) as ordered`.execute(trx);
     },
-    exclusively: (work) => withRelayLock(db, work),
+    exclusively: (name, work) => withLock(db, workLocks[name], work),
     stop,
   };
 }
 
-/** The lock lives with its connection: when that breaks meanwhile, two may work for a moment, which costs repeated events. */
-function withRelayLock(db: Kysely<Tables>, work: () => Promise<void>): Promise<boolean> {
+/** The lock lives with its connection: when that breaks meanwhile, two may work for a moment, which costs repeated events, or a second look. */
+function withLock(db: Kysely<Tables>, lock: RawBuilder<number>, work: () => Promise<void>): Promise<boolean> {
   return db.connection().execute(async (connection) => {
-    const { rows } = await sql<{ held: boolean }>`select pg_try_advisory_lock(${relayLock}) as held`.execute(connection);
+    const { rows } = await sql<{ held: boolean }>`select pg_try_advisory_lock(${lock}) as held`.execute(connection);
     if (!rows[0]?.held) return false;
     try {
       await work();
     } finally {
-      await sql`select pg_advisory_unlock(${relayLock})`.execute(connection);
+      await sql`select pg_advisory_unlock(${lock})`.execute(connection);
     }
     return true;
   });

@@ -3,19 +3,21 @@
  * Invariant: all writes of one owner run one after the other (the lock), so that order_column, the replacement in a single-file collection
  * and the order of the events hold; a blob counts as orphaned exactly while no row refers to it.
  */
-import { sql, type Selectable, type Transaction } from 'kysely';
+import { sql, type Transaction, type Updateable } from 'kysely';
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../../contract/errors.js';
-import type { Blob, Media, MediaStore, ModelFiles, ModelQuery, NewMedia } from './media-store.js';
+import { fromRow, idNumber, isUuid, type MediaRow } from './media-row.js';
+import type { CollectionKey, Media, MediaChanges, MediaStore, ModelFiles, ModelQuery, NewMedia } from './media-store.js';
 import { outboxEvent, ownerKey } from './outbox.js';
+import { blobLock, noteOrphans, referToBlob } from './sql-blobs.js';
 import type { SqlDatabase } from './sql-database.js';
 import { appendToOutbox } from './sql-outbox.js';
+import { noteSource } from './sql-sources.js';
 import type { MediaTable, Tables } from './sql-schema.js';
 
 /** Rows of one answer; as messages they are some 20 MB. */
 const maxRows = 20_000;
 
-type MediaRow = Selectable<MediaTable>;
 type Upload = Parameters<MediaStore['findUploaded']>[0];
 
 export function createSqlMediaStore(database: SqlDatabase): MediaStore {
@@ -29,19 +31,22 @@ class SqlMediaStore implements MediaStore {
     this.#database = database;
   }
 
-  insert(media: NewMedia): Promise<Media> {
+  insert(media: NewMedia, putBytes: () => Promise<void>): Promise<Media> {
     return this.#database.transaction(async (trx) => {
       await this.#database.lock(trx, ownerKey(media));
       const known = await findUploaded(trx, media);
       if (known) return known;
       const now = new Date().toISOString();
-      const replaced = media.singleFile ? await takeOutCollection(trx, media) : [];
-      await this.#lockBlobs(trx, [media, ...replaced]);
-      await storeBlob(trx, media, now);
+      const exceeding = await exceedingRows(trx, media);
+      // The new bytes are locked together with those that go: owners that exchange their files would wait for each other.
+      const replaced = await this.#takeOut(trx, exceeding, [media.sha256]);
+      await referToBlob(trx, media, now, putBytes);
       const inserted = await insertRow(trx, media, now);
-      const events = [...replaced.map((gone) => outboxEvent('deleted', gone, now)), outboxEvent('uploaded', inserted, now)];
+      await askForConversions(trx, inserted, media.conversions);
+      if (media.from) await noteSource(trx, media.from, media.sha256, now);
+      const events = [...replaced.media.map((gone) => outboxEvent('deleted', gone, now)), outboxEvent('uploaded', inserted, now)];
       await appendToOutbox(trx, events, now);
-      await noteOrphans(trx, replaced, now);
+      await noteOrphans(trx, replaced.hashes, now);
       return inserted;
     });
   }
@@ -82,31 +87,70 @@ class SqlMediaStore implements MediaStore {
 
   remove(id: string): Promise<Media | undefined> {
     return this.#database.transaction(async (trx) => {
-      const number = idNumber(id);
-      if (number === undefined) return undefined;
-      const owner = await trx.selectFrom('media').select(['model_type', 'model_id']).where('id', '=', number).executeTakeFirst();
-      if (!owner) return undefined;
-      await this.#database.lock(trx, ownerKey({ modelType: owner.model_type, modelId: owner.model_id }));
-      // Another may have removed it while this one waited for the lock.
-      const row = await trx.deleteFrom('media').where('id', '=', number).returningAll().executeTakeFirst();
-      if (!row) return undefined;
-      const removed = fromRow(row);
+      const media = await this.#lockedRow(trx, id);
+      if (!media) return undefined;
       const now = new Date().toISOString();
-      await this.#lockBlobs(trx, [removed]);
-      await appendToOutbox(trx, [outboxEvent('deleted', removed, now)], now);
-      await noteOrphans(trx, [removed], now);
-      return removed;
+      const { hashes } = await this.#takeOut(trx, [media], []);
+      await appendToOutbox(trx, [outboxEvent('deleted', media, now)], now);
+      await noteOrphans(trx, hashes, now);
+      return media;
     });
   }
 
-  async findBlob(sha256: string): Promise<Blob | undefined> {
-    const row = await this.#database.db.selectFrom('blobs').selectAll().where('sha256', '=', sha256).executeTakeFirst();
-    return row && { sha256, md5: row.md5, size: Number(row.size), mimeType: row.mime, orphanedAt: row.orphaned_at ?? undefined };
+  update(id: string, changes: MediaChanges): Promise<Media | undefined> {
+    return this.#database.transaction(async (trx) => {
+      const media = await this.#lockedRow(trx, id);
+      if (!media) return undefined;
+      const { name = media.name, fileName = media.fileName, customProperties = media.customProperties } = changes;
+      if (name === media.name && fileName === media.fileName && customProperties === media.customProperties) return media;
+      const values = { name, file_name: fileName, custom_properties: customProperties };
+      return changeRow(trx, media, values, new Date().toISOString());
+    });
   }
 
-  /** Without it, owners that exchange their files at the same time would wait for each other's blobs. */
-  #lockBlobs(trx: Transaction<Tables>, media: readonly Pick<Media, 'sha256'>[]): Promise<void> {
-    return this.#database.lock(trx, ...media.map(({ sha256 }) => `blob ${sha256}`));
+  reorder(collection: CollectionKey, ids: readonly string[]): Promise<Media[]> {
+    return this.#database.transaction(async (trx) => {
+      await this.#database.lock(trx, ownerKey(collection));
+      const before = (await inCollection(trx, collection).selectAll().orderBy('order_column').orderBy('id').execute()).map(fromRow);
+      const places = placesOf(before);
+      const now = new Date().toISOString();
+      const after: Media[] = [];
+      for (const [index, media] of inNewOrder(before, ids).entries()) {
+        const orderColumn = places[index] ?? index + 1;
+        // One after the other: the events are numbered in this order.
+        // oxlint-disable-next-line no-await-in-loop
+        after.push(orderColumn === media.orderColumn ? media : await changeRow(trx, media, { order_column: orderColumn }, now));
+      }
+      return after;
+    });
+  }
+
+  async findByHash(sha256: string, limit: number): Promise<Media[]> {
+    const rows = await this.#database.db.selectFrom('media').selectAll().where('sha256', '=', sha256).orderBy('id').limit(limit).execute();
+    return rows.map(fromRow);
+  }
+
+  /** The row, with its owner locked. */
+  async #lockedRow(trx: Transaction<Tables>, id: string): Promise<Media | undefined> {
+    const number = idNumber(id);
+    if (number === undefined) return undefined;
+    const byId = trx.selectFrom('media').where('id', '=', number);
+    const owner = await byId.select(['model_type', 'model_id']).executeTakeFirst();
+    if (!owner) return undefined;
+    await this.#database.lock(trx, ownerKey({ modelType: owner.model_type, modelId: owner.model_id }));
+    // Another may have changed or removed it while this one waited for the lock.
+    const row = await byId.selectAll().executeTakeFirst();
+    return row && fromRow(row);
+  }
+
+  /** Removes rows of an owner that is locked, and locks the blobs that they and their conversions referred to, and `others`. */
+  async #takeOut(trx: Transaction<Tables>, media: readonly Media[], others: readonly string[]): Promise<{ media: readonly Media[]; hashes: string[] }> {
+    const ids = media.map(({ id }) => Number(id));
+    const conversions = ids.length === 0 ? [] : await trx.selectFrom('conversions').select('sha256').where('media_id', 'in', ids).execute();
+    const hashes = [...media, ...conversions].flatMap(({ sha256 }) => sha256 ?? []);
+    await this.#database.lock(trx, ...[...hashes, ...others].map(blobLock));
+    if (ids.length > 0) await trx.deleteFrom('media').where('id', 'in', ids).execute();
+    return { media, hashes };
   }
 }
 
@@ -123,24 +167,51 @@ function keyTaken(): AppError {
   return new AppError('BAD_USER_INPUT', 'The idempotency key was used for another owner or collection; every upload needs a key of its own.');
 }
 
-/** An upload of bytes that were about to be cleaned up takes them back. */
-async function storeBlob(trx: Transaction<Tables>, { sha256, md5, size, mimeType }: NewMedia, now: string): Promise<void> {
-  await trx
-    .insertInto('blobs')
-    .values({ sha256, md5, size, mime: mimeType, created_at: now, orphaned_at: null, state: 'stored' })
-    .onConflict((conflict) => conflict.column('sha256').doUpdateSet({ orphaned_at: null, state: 'stored' }))
-    .execute();
-}
-
-async function takeOutCollection(trx: Transaction<Tables>, { modelType, modelId, collectionName }: NewMedia): Promise<Media[]> {
-  const rows = await trx
-    .deleteFrom('media')
+function inCollection(trx: Transaction<Tables>, { modelType, modelId, collectionName }: CollectionKey) {
+  return trx
+    .selectFrom('media')
     .where('model_type', '=', modelType)
     .where('model_id', '=', modelId)
-    .where('collection_name', '=', collectionName)
-    .returningAll()
-    .execute();
-  return rows.map(fromRow).toSorted((a, b) => Number(a.id) - Number(b.id));
+    .where('collection_name', '=', collectionName);
+}
+
+/** What goes when one more comes, in the order of their ids. */
+async function exceedingRows(trx: Transaction<Tables>, media: NewMedia): Promise<Media[]> {
+  if (media.keepLatest === undefined) return [];
+  const rows = await inCollection(trx, media).selectAll().orderBy('order_column', 'desc').orderBy('id', 'desc').execute();
+  return rows.slice(media.keepLatest - 1).map(fromRow).toSorted((a, b) => Number(a.id) - Number(b.id));
+}
+
+async function askForConversions(trx: Transaction<Tables>, { id, createdAt }: Media, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const rows = names.map((name) => ({ media_id: Number(id), name, state: 'pending' as const, attempts: 0, next_attempt_at: createdAt }));
+  await trx.insertInto('conversions').values(rows).execute();
+}
+
+async function changeRow(trx: Transaction<Tables>, { id }: Media, values: Updateable<MediaTable>, now: string): Promise<Media> {
+  const row = await trx.updateTable('media').set({ ...values, updated_at: now }).where('id', '=', Number(id)).returningAll().executeTakeFirstOrThrow();
+  const changed = fromRow(row);
+  await appendToOutbox(trx, [outboxEvent('updated', changed, now)], now);
+  return changed;
+}
+
+/** The places that there are, reused: an order that is there already is no change. */
+function placesOf(media: readonly Media[]): number[] {
+  const places = media.map(({ orderColumn }) => orderColumn);
+  const rises = places.every((place, index) => index === 0 || place > (places[index - 1] ?? place));
+  return rises ? places : media.map((_media, index) => index + 1);
+}
+
+/** @throws AppError BAD_USER_INPUT */
+function inNewOrder(media: readonly Media[], ids: readonly string[]): Media[] {
+  const rest = new Map(media.map((file) => [file.id, file]));
+  const first = ids.map((id) => {
+    const file = rest.get(id);
+    if (!file) throw new AppError('BAD_USER_INPUT', `The file ${id} is not in this collection, or is named twice.`);
+    rest.delete(id);
+    return file;
+  });
+  return [...first, ...rest.values()];
 }
 
 async function insertRow(trx: Transaction<Tables>, media: NewMedia, now: string): Promise<Media> {
@@ -181,18 +252,6 @@ async function insertRow(trx: Transaction<Tables>, media: NewMedia, now: string)
   return fromRow(row);
 }
 
-/** Marks the blobs of `removed`, which are locked, that no row refers to any more. */
-async function noteOrphans(trx: Transaction<Tables>, removed: readonly Media[], now: string): Promise<void> {
-  if (removed.length === 0) return;
-  const hashes = removed.map(({ sha256 }) => sha256);
-  await trx
-    .updateTable('blobs')
-    .set({ orphaned_at: now })
-    .where('sha256', 'in', hashes)
-    .where('sha256', 'not in', trx.selectFrom('media').select('sha256').where('sha256', 'in', hashes))
-    .execute();
-}
-
 /** All queries in one statement: rows with the number of their query and the total of its matches, each query's in order. */
 function matching(queries: readonly ModelQuery[]) {
   const asked = queries.map(
@@ -209,39 +268,4 @@ function matching(queries: readonly ModelQuery[]) {
         and (asked.collection_name = '' or media.collection_name = asked.collection_name)
     )
     select * from matches where most = 0 or place <= most order by query, place limit ${maxRows + 1}`;
-}
-
-/** Undefined for what is no id: it is simply not found. */
-function idNumber(id: string): number | undefined {
-  return /^[1-9]\d{0,14}$/.test(id) ? Number(id) : undefined;
-}
-
-function isUuid(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
-}
-
-function fromRow(row: MediaRow): Media {
-  return {
-    id: String(row.id),
-    modelType: row.model_type,
-    modelId: row.model_id,
-    uuid: row.uuid,
-    collectionName: row.collection_name,
-    name: row.name,
-    fileName: row.file_name,
-    mimeType: row.mime_type,
-    disk: row.disk,
-    conversionsDisk: row.conversions_disk,
-    size: Number(row.size),
-    manipulations: row.manipulations,
-    customProperties: row.custom_properties,
-    generatedConversions: row.generated_conversions,
-    responsiveImages: row.responsive_images,
-    orderColumn: Number(row.order_column),
-    width: Number(row.width),
-    height: Number(row.height),
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    sha256: row.sha256,
-  };
 }

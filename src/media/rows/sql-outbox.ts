@@ -22,7 +22,7 @@ export async function appendToOutbox(trx: Transaction<Tables>, events: readonly 
 
 export function createSqlOutbox({ db, exclusively }: SqlDatabase): Outbox {
   return {
-    exclusively,
+    exclusively: (work) => exclusively('relay', work),
 
     async due(now, limit) {
       const owners = db
@@ -63,6 +63,15 @@ export function createSqlOutbox({ db, exclusively }: SqlDatabase): Outbox {
         .where('published_at', 'is', null)
         .where('created_at', '<=', asOf.toISOString())
         .execute();
+    },
+
+    async backlog(now) {
+      const { events, oldest } = await db
+        .selectFrom('outbox')
+        .select(({ fn }) => [fn.countAll<number | string>().as('events'), fn.min('created_at').as('oldest')])
+        .where('published_at', 'is', null)
+        .executeTakeFirstOrThrow();
+      return { events: Number(events), oldestMs: oldest ? Math.max(0, now.getTime() - Date.parse(oldest)) : 0 };
     },
 
     async prune(before) {

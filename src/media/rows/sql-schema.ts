@@ -40,8 +40,43 @@ export interface BlobTable {
   mime: string;
   created_at: string;
   orphaned_at: string | null;
-  /** `stored`, or `deleting` while its bytes are being removed. */
-  state: 'stored' | 'deleting';
+  /** `deleting` while its bytes are being removed; `damaged`: its bytes were put aside, or are missing. */
+  state: 'stored' | 'deleting' | 'damaged';
+  /** When its bytes were last read and found right; null: not since they were stored. */
+  verified_at: string | null;
+  /** An imported copy: not removed before, although no media refers to it. */
+  kept_until: string | null;
+}
+
+/** Where bytes came from: what is asked for again is found here first. */
+export interface SourceTable {
+  /** A URL, or `<provider>:<id>`. */
+  source: string;
+  sha256: string;
+  file_name: string;
+  fetched_at: string;
+}
+
+/** The conversions of media: asked for with the media row, made later, one row each. */
+export interface ConversionTable {
+  media_id: number | string;
+  name: string;
+  state: 'pending' | 'done' | 'failed';
+  /** Null until it is done. */
+  sha256: string | null;
+  mime_type: string | null;
+  size: Integer | null;
+  width: Integer | null;
+  height: Integer | null;
+  attempts: Integer;
+  next_attempt_at: string;
+  /** Of a failure. */
+  reason: string | null;
+}
+
+export interface CounterTable {
+  name: string;
+  value: Integer;
 }
 
 export interface OutboxTable {
@@ -60,6 +95,9 @@ export interface Tables {
   media: MediaTable;
   blobs: BlobTable;
   outbox: OutboxTable;
+  sources: SourceTable;
+  conversions: ConversionTable;
+  counters: CounterTable;
 }
 
 /** `autoIncrement`: the type of a primary key that never reuses a number. */
@@ -70,6 +108,17 @@ export function migrations(autoIncrement: RawBuilder<unknown>): Record<string, M
         await createBlobs(db);
         await createMedia(db, autoIncrement);
         await createOutbox(db, autoIncrement);
+      },
+    },
+    '002-upkeep': {
+      async up(db: Kysely<unknown>): Promise<void> {
+        await db.schema.alterTable('blobs').addColumn('verified_at', 'text').execute();
+        await db.schema.alterTable('blobs').addColumn('kept_until', 'text').execute();
+        await db.schema.createIndex('blobs_orphaned').on('blobs').column('orphaned_at').where(sql.ref('orphaned_at'), 'is not', null).execute();
+        await db.schema.createIndex('blobs_verified').on('blobs').expression(sql`coalesce(verified_at, created_at)`).execute();
+        await createSources(db);
+        await createConversions(db);
+        await createCounters(db);
       },
     },
   };
@@ -136,4 +185,43 @@ async function createOutbox(db: Kysely<unknown>, autoIncrement: RawBuilder<unkno
     .execute();
   await db.schema.createIndex('outbox_unpublished').on('outbox').columns(['owner', 'id']).where(sql.ref('published_at'), 'is', null).execute();
   await db.schema.createIndex('outbox_published').on('outbox').column('published_at').execute();
+}
+
+async function createSources(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('sources')
+    .addColumn('source', 'text', (column) => column.primaryKey())
+    .addColumn('sha256', 'text', (column) => column.notNull().references('blobs.sha256').onDelete('cascade'))
+    .addColumn('file_name', 'text', (column) => column.notNull())
+    .addColumn('fetched_at', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema.createIndex('sources_sha256').on('sources').column('sha256').execute();
+}
+
+async function createConversions(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('conversions')
+    .addColumn('media_id', 'bigint', (column) => column.notNull().references('media.id').onDelete('cascade'))
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('sha256', 'text', (column) => column.references('blobs.sha256'))
+    .addColumn('mime_type', 'text')
+    .addColumn('size', 'bigint')
+    .addColumn('width', 'integer')
+    .addColumn('height', 'integer')
+    .addColumn('attempts', 'integer', (column) => column.notNull())
+    .addColumn('next_attempt_at', 'text', (column) => column.notNull())
+    .addColumn('reason', 'text')
+    .addPrimaryKeyConstraint('conversions_pk', ['media_id', 'name'])
+    .execute();
+  await db.schema.createIndex('conversions_sha256').on('conversions').column('sha256').execute();
+  await db.schema.createIndex('conversions_pending').on('conversions').column('next_attempt_at').where(sql.ref('state'), '=', sql.lit('pending')).execute();
+}
+
+async function createCounters(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('counters')
+    .addColumn('name', 'text', (column) => column.primaryKey())
+    .addColumn('value', 'bigint', (column) => column.notNull())
+    .execute();
 }

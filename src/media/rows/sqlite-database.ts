@@ -7,7 +7,7 @@ import { Kysely, sql, SqliteAdapter, SqliteDialect, type SqliteDatabase, type Sq
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from '../../runtime/logger.js';
-import { migrate, type SqlDatabase } from './sql-database.js';
+import { migrate, type ExclusiveWork, type SqlDatabase } from './sql-database.js';
 import type { Tables } from './sql-schema.js';
 
 /** How long a statement waits for another process, in milliseconds; this process stands still meanwhile. */
@@ -23,14 +23,21 @@ export async function openSqliteDatabase(path: string, log: Logger): Promise<Sql
     await db.destroy();
     throw error;
   }
+  const running = new Set<ExclusiveWork>();
   return {
     db,
     transaction: (work) => db.transaction().execute(work),
     // Transactions begin IMMEDIATE: there is one writer at a time, whatever it writes.
     lock: () => Promise.resolve(),
-    // The embedded mode is one process. Two on one file would publish an event twice at most, which consumers bear.
-    exclusively: async (work) => {
-      await work();
+    exclusively: async (name, work) => {
+      // The embedded mode is one process. Two on one file would publish an event twice at most, which consumers bear, or look twice.
+      if (running.has(name)) return false;
+      running.add(name);
+      try {
+        await work();
+      } finally {
+        running.delete(name);
+      }
       return true;
     },
     stop: () => db.destroy(),
