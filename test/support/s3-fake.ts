@@ -1,49 +1,80 @@
 /**
- * A small S3 for tests: one bucket in memory with what a byte store uses - put (with If-None-Match), get (with Range), head, delete, copy, multipart.
- * Invariant: a request without a SigV4 Authorization header is refused. It does not recompute the signature.
+ * A small S3 for tests, with what a byte store uses: put (with If-None-Match), get (with Range), head, delete, copy, multipart, lists.
+ * Invariant: a request whose signature or body does not fit is refused, as S3 does (s3-fake-signature.ts); faults come only as a test asked for them.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Bucket, xml, type Answer } from './s3-fake-bucket.js';
+import { authenticate, S3Failure, type Credentials } from './s3-fake-signature.js';
+
+/** `fail`: 503 SlowDown; `cut`: half of the answer; `slow`: the answer after `ms`; `refuse`: 501, as of a store that has no such call. */
+export type Fault = { kind: 'fail' | 'cut' | 'refuse' } | { kind: 'slow'; ms: number };
 
 export interface S3Fake {
   endpoint: string;
   bucket: string;
+  credentials: Credentials;
+  /** `METHOD key?query` of all requests, refused ones too. */
+  readonly requests: readonly string[];
   /** Keys of complete objects, and how many multiparts were begun and not ended. */
   keys(): string[];
   openUploads(): number;
+  /** Changes the bytes of an object where they lie; undefined: it gets lost. */
+  tamper(key: string, change: (bytes: Buffer) => Buffer | undefined): void;
+  /** Makes the objects and multiparts whose keys have this in them older by `ms`. */
+  age(part: string, ms: number): void;
+  /** Of the next requests whose line (`METHOD key?query`) matches, `times` meet this fault. */
+  inject(fault: Fault, times: number, line?: RegExp): void;
   stop(): Promise<void>;
 }
 
-interface Answer {
-  status: number;
-  headers?: Record<string, string>;
-  body?: Buffer | string;
-}
+const bucketName = 'media';
 
-interface Request {
-  method: string;
-  key: string;
-  query: URLSearchParams;
-  headers: IncomingMessage['headers'];
-  body: Buffer;
+interface Injected {
+  fault: Fault;
+  left: number;
+  line: RegExp;
 }
-
-const bucket = 'media';
 
 export async function startS3Fake(): Promise<S3Fake> {
-  const bucketContent = new Bucket();
-  const server = createServer((request, response) => void serve(bucketContent, request, response));
+  const content = new Bucket(bucketName);
+  const credentials = { accessKeyId: 'key', secretAccessKey: 'secret' };
+  const requests: string[] = [];
+  const faults: Injected[] = [];
+  const server = createServer((request, response) => {
+    const line = `${request.method} ${decodeURIComponent(request.url ?? '').slice(`/${bucketName}`.length).replace(/^\//, '')}`;
+    requests.push(line);
+    const fault = faults.find((injected) => injected.left > 0 && injected.line.test(line));
+    if (fault) fault.left -= 1;
+    void serve({ content, credentials, fault: fault?.fault }, request, response);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   if (typeof address !== 'object' || !address) throw new Error('the S3 fake has no port');
   return {
     endpoint: `http://127.0.0.1:${address.port}`,
-    bucket,
-    keys: () => [...bucketContent.objects.keys()],
-    openUploads: () => bucketContent.uploads.size,
+    bucket: content.name,
+    credentials,
+    requests,
+    keys: () => [...content.objects.keys()],
+    openUploads: () => content.uploads.size,
+    tamper: (key, change) => {
+      const stored = content.objects.get(key);
+      if (!stored) throw new Error(`there is no object ${key}`);
+      // A copy: the bytes may be shared with the object that this one was copied from.
+      const body = change(Buffer.from(stored.body));
+      if (body) content.objects.set(key, { ...stored, body });
+      else content.objects.delete(key);
+    },
+    age: (part, ms) => {
+      for (const [key, stored] of content.objects) if (key.includes(part)) stored.modifiedAt -= ms;
+      for (const upload of content.uploads.values()) if (upload.key.includes(part)) upload.initiatedAt -= ms;
+    },
+    inject: (fault, times, line = /^/) => void faults.push({ fault, left: times, line }),
     stop: async () => {
       server.close();
       server.closeAllConnections();
@@ -52,100 +83,45 @@ export async function startS3Fake(): Promise<S3Fake> {
   };
 }
 
-async function serve(content: Bucket, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(incoming.url ?? '/', 'http://s3');
-  const [name, ...path] = url.pathname.slice(1).split('/').map(decodeURIComponent);
+interface Served {
+  content: Bucket;
+  credentials: Credentials;
+  fault: Fault | undefined;
+}
+
+async function serve({ content, credentials, fault }: Served, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
-    const body = await buffer(incoming);
-    const signed = /^AWS4-HMAC-SHA256 Credential=[^,]+, ?SignedHeaders=[^,]+, ?Signature=[0-9a-f]{64}$/.test(incoming.headers.authorization ?? '');
-    const request = { method: incoming.method ?? '', key: path.join('/'), query: url.searchParams, headers: incoming.headers, body };
-    const answer = signed && name === bucket ? content.answer(request) : failure(403, 'AccessDenied');
-    response.writeHead(answer.status, { 'x-amz-request-id': randomUUID(), ...answer.headers }).end(answer.body);
+    const received = await buffer(incoming);
+    if (fault?.kind === 'slow') await sleep(fault.ms, undefined, { ref: false });
+    const { status, headers, body = '' } = refusal(fault) ?? answer(content, credentials, incoming, received);
+    response.writeHead(status, { 'x-amz-request-id': randomUUID(), ...headers });
+    if (fault?.kind !== 'cut') return void response.end(body);
+    const bytes = Buffer.from(body);
+    response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.destroy());
   } catch {
     response.destroy();
   }
 }
 
-class Bucket {
-  readonly objects = new Map<string, Buffer>();
-  readonly uploads = new Map<string, Map<number, Buffer>>();
+function refusal(fault: Fault | undefined): Answer | undefined {
+  if (fault?.kind === 'fail') return failure(503, 'SlowDown');
+  return fault?.kind === 'refuse' ? failure(501, 'NotImplemented') : undefined;
+}
 
-  answer(request: Request): Answer {
-    const { method, key, query, body, headers } = request;
-    const uploadId = query.get('uploadId');
-    if (method === 'POST' && query.has('uploads')) return this.#begin(key);
-    if (uploadId !== null) return this.#multipart(request, uploadId);
-    const source = headers['x-amz-copy-source'];
-    switch (method) {
-      case 'PUT':
-        if (headers['if-none-match'] === '*' && this.objects.has(key)) return failure(412, 'PreconditionFailed');
-        return typeof source === 'string' ? this.#copy(decodeURIComponent(source), key) : this.#put(key, body);
-      case 'GET':
-      case 'HEAD':
-        return this.#get(key, headers.range);
-      case 'DELETE':
-        this.objects.delete(key);
-        return { status: 204 };
-      default:
-        return failure(405, 'MethodNotAllowed');
-    }
-  }
-
-  #put(key: string, body: Buffer): Answer {
-    this.objects.set(key, body);
-    return { status: 200, headers: { etag: etagOf(body) } };
-  }
-
-  #copy(source: string, key: string): Answer {
-    const body = this.objects.get(source.replace(/^\/?[^/]+\//, ''));
-    if (!body) return failure(404, 'NoSuchKey');
-    this.objects.set(key, body);
-    return xml(`<CopyObjectResult><ETag>${etagOf(body)}</ETag><LastModified>2024-01-01T00:00:00.000Z</LastModified></CopyObjectResult>`);
-  }
-
-  #get(key: string, range: string | undefined): Answer {
-    const body = this.objects.get(key);
-    if (!body) return failure(404, 'NoSuchKey');
-    const { first, last } = /^bytes=(?<first>\d+)-(?<last>\d+)$/.exec(range ?? '')?.groups ?? {};
-    if (first === undefined || last === undefined) return { status: 200, headers: { etag: etagOf(body), 'content-length': String(body.length) }, body };
-    const part = body.subarray(Number(first), Number(last) + 1);
-    return { status: 206, headers: { etag: etagOf(body), 'content-range': `bytes ${first}-${last}/${body.length}` }, body: part };
-  }
-
-  #begin(key: string): Answer {
-    const id = randomUUID();
-    this.uploads.set(id, new Map());
-    return xml(`<InitiateMultipartUploadResult><Bucket>${bucket}</Bucket><Key>${key}</Key><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`);
-  }
-
-  #multipart({ method, key, query, body }: Request, id: string): Answer {
-    const parts = this.uploads.get(id);
-    if (!parts) return failure(404, 'NoSuchUpload');
-    switch (method) {
-      case 'PUT':
-        parts.set(Number(query.get('partNumber')), body);
-        return { status: 200, headers: { etag: etagOf(body) } };
-      case 'POST':
-        this.uploads.delete(id);
-        this.objects.set(key, Buffer.concat([...parts].toSorted(([a], [b]) => a - b).map(([, part]) => part)));
-        return xml(`<CompleteMultipartUploadResult><Bucket>${bucket}</Bucket><Key>${key}</Key><ETag>"done"</ETag></CompleteMultipartUploadResult>`);
-      case 'DELETE':
-        this.uploads.delete(id);
-        return { status: 204 };
-      default:
-        return failure(405, 'MethodNotAllowed');
-    }
+function answer(content: Bucket, credentials: Credentials, incoming: IncomingMessage, received: Buffer): Answer {
+  const { pathname, searchParams: query } = new URL(incoming.url ?? '/', 'http://s3');
+  const [bucket, ...path] = pathname.slice(1).split('/').map(decodeURIComponent);
+  try {
+    const body = authenticate(incoming, received, credentials);
+    if (bucket !== content.name) throw new S3Failure(404, 'NoSuchBucket');
+    return content.answer({ method: incoming.method ?? '', key: path.join('/'), query, headers: incoming.headers, body });
+  } catch (error) {
+    if (error instanceof S3Failure) return failure(error.status, error.code, error.headers);
+    throw error;
   }
 }
 
-function etagOf(body: Buffer): string {
-  return `"${createHash('md5').update(body).digest('hex')}"`;
-}
-
-function xml(text: string, status = 200): Answer {
-  return { status, headers: { 'content-type': 'application/xml' }, body: `<?xml version="1.0" encoding="UTF-8"?>${text}` };
-}
-
-function failure(status: number, code: string): Answer {
-  return xml(`<Error><Code>${code}</Code><Message>${code}</Message></Error>`, status);
+function failure(status: number, code: string, headers: Record<string, string> = {}): Answer {
+  const answered = xml(`<Error><Code>${code}</Code><Message>${code}</Message></Error>`, status);
+  return { ...answered, headers: { ...answered.headers, ...headers } };
 }
