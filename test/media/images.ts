@@ -37,11 +37,13 @@ export function jpeg(width: number, height: number, orientation: number): Buffer
   return Buffer.concat([Buffer.from('ffd8', 'hex'), app1, frame, Buffer.from('ffd9', 'hex')]);
 }
 
-export function gif(width: number, height: number): Buffer {
-  const image = Buffer.from('47494638396100000000000000002c000000000100010000020044003b', 'hex');
-  image.writeUInt16LE(width, 6);
-  image.writeUInt16LE(height, 8);
-  return image;
+/** Each of its frames has one pixel. */
+export function gif(width: number, height: number, frames = 1): Buffer {
+  const screen = Buffer.from('47494638396100000000000000', 'hex');
+  screen.writeUInt16LE(width, 6);
+  screen.writeUInt16LE(height, 8);
+  const frame = Buffer.from('2c0000000001000100000202440100', 'hex');
+  return Buffer.concat([screen, ...Array.from({ length: frames }, () => frame), Buffer.from(';')]);
 }
 
 /** Lossless. */

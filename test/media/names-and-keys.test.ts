@@ -4,13 +4,14 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../../src/contract/errors.js';
-import { collectionRule } from '../../src/media/files/collections.js';
+import { Collections } from '../../src/media/files/collections.js';
 import { safeFileName } from '../../src/media/files/file-names.js';
 import { inspectFile } from '../../src/media/files/file-types.js';
 import { UrlSigner } from '../../src/media/http/signed-urls.js';
 import { keptKeys } from '../../src/media/http/url-keys.js';
 import { tempDir } from '../support/wait.js';
-import { jpeg, png } from './images.js';
+import { boxes, zip } from './containers.js';
+import { gif, jpeg, png } from './images.js';
 
 describe('a file name', () => {
   it.each([
@@ -30,13 +31,18 @@ describe('a file name', () => {
     ['/', 'file'],
     ['\u202E', 'file'],
     ['\ud800x.png', 'x.png'],
+    ['e\u200b\u0301.png', 'é.png'],
+    ['con.', '_con'],
+    ['NUL.txt', '_NUL.txt'],
+    ['com1 .tar.gz', '_com1 .tar.gz'],
+    ['console.log', 'console.log'],
     ['php.txt', 'php.txt'],
     ['Vue.js notes.pdf', 'Vue.js notes.pdf'],
   ])('%j is stored as %j', (given, stored) => {
     expect(safeFileName(given)).toBe(stored);
   });
 
-  it.each(['a.php', 'a.PHP', 'a.php.jpg', 'a.pHp5.', 'a.php ', '.htaccess', 'a.exe', 'x/y.sh', 'a.p\u00adhp', 'a.ph\u200cp', 'a.ｐｈｐ', 'a.php;.jpg', 'a.phar', 'a.js'])(
+  it.each(['a.php', 'a.PHP', 'a.php.jpg', 'a.pHp5.', 'a.php ', '.htaccess', 'a.exe', 'x/y.sh', 'a.p\u00adhp', 'a.ph\u200cp', 'a.ｐｈｐ', 'a.php;.jpg', 'a.asp;x.jpg', 'a.php%00.jpg', 'a\uff0ephp', 'a.shtml', `${'a'.repeat(251)}.php${'x'.repeat(40)}`, 'a.phar', 'a.js'])(
     '%j is refused',
     (given) => {
       expect(() => safeFileName(given)).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT' }));
@@ -66,14 +72,16 @@ describe('a file name', () => {
 });
 
 describe('a file type', () => {
-  const rules = [collectionRule('avatars', 1_000_000), collectionRule('files', 1_000_000)];
 
   it('is told or refused for any bytes, by an AppError only', async () => {
-    const beginnings = [png(3, 3), jpeg(3, 3, 6), Buffer.from('GIF89a'), Buffer.from('RIFF\0\0\0\0WEBPVP8X'), Buffer.from('BM'), Buffer.from('PK\u0003\u0004')];
+    const collections = await Collections.read(undefined, 1_000_000);
+    const rules = ['avatars', 'files'].map((name) => collections.rule(name));
+    const beginnings = [png(3, 3), jpeg(3, 3, 6), gif(3, 3), Buffer.from('RIFF\0\0\0\0WEBPVP8X'), boxes('heic'), Buffer.from('BM'), zip({ a: 'b' }), Buffer.from('<?xml <!--')];
     const hostile = tuple(constantFrom(...beginnings), nat(60), uint8Array({ maxLength: 300 }), constantFrom(...rules));
     const always = asyncProperty(hostile, async ([beginning, kept, rest, rule]) => {
       try {
-        const kind = await inspectFile(Buffer.concat([beginning.subarray(0, kept), rest]), 'x.txt', rule);
+        const head = Buffer.concat([beginning.subarray(0, kept), rest]);
+        const kind = await inspectFile({ head, size: head.length }, 'x.txt', rule);
         return Number.isInteger(kind.width) && Number.isInteger(kind.height) && kind.mimeType !== '';
       } catch (error) {
         return error instanceof AppError;
@@ -86,7 +94,7 @@ describe('a file type', () => {
 const query = (url: string): Record<string, string> => Object.fromEntries(new URL(url).searchParams);
 
 describe('the keys of signed URLs', () => {
-  const file = { id: '7', fileName: 'a b.png' };
+  const file = { id: '7', fileName: 'a b.png', conversion: '' };
   const oldKey = { id: 'old', secret: '0123456789abcdef' };
   const newKey = { id: 'new', secret: 'fedcba9876543210' };
 

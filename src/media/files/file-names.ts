@@ -12,8 +12,8 @@ const maxExtensionBytes = 32;
 /** What a web server, a shell or a desktop would run when it meets the file. */
 const runnableExtensions = new Set(
   (
-    'php php3 php4 php5 php6 php7 php8 phps pht phtm phtml phpt phar asp aspx ashx asmx jsp jspx jspf war jar cgi pl fcgi ' +
-    'exe scr pif bat cmd msi msp cpl dll lnk reg vb vbs vbe js mjs cjs jse ws wsf wsh hta ps1 psm1 ps1xml ' +
+    'php php3 php4 php5 php6 php7 php8 phps pht phtm phtml phpt phar shtml shtm stm asp aspx asa ashx asmx jsp jspx jspf war jar jnlp cgi pl fcgi ' +
+    'exe scr scf pif bat cmd msi msp msc cpl dll lnk reg chm hlp xll vb vbs vbe js mjs cjs jse ws wsc wsf wsh sct hta ps1 psm1 ps1xml ' +
     'sh bash zsh ksh csh elf so htaccess htpasswd'
   ).split(' '),
 );
@@ -22,6 +22,8 @@ const runnableExtensions = new Set(
 const unseen = /[\p{Cc}\p{Surrogate}\u2028\u2029]|(?![\u200c\u200d])\p{Cf}/gu;
 const reserved = /[<>:"|?*]/g;
 const outerEnd = /[.\s]+$/;
+/** Devices of Windows, whatever their extension. */
+const device = /^(?:con|prn|aux|nul|com\d|lpt\d)(?=\s*(?:\.|$))/i;
 
 /**
  * The safe form of a client's file name: its last path part, cleaned and shortened with the extension kept; `file` when nothing is left.
@@ -37,12 +39,15 @@ export function safeFileName(given: string): string {
     .replace(outerEnd, '');
   if (!name) return 'file';
   refuseRunnable(name);
-  return shorten(name.replace(/^[.\s]+/, '') || 'file');
+  const safe = shorten(name.replace(/^[.\s]+/, '').replace(device, '_$&') || 'file');
+  // Cut in the middle of an extension, it may have become another.
+  refuseRunnable(safe);
+  return safe;
 }
 
 /** What a person typed, without characters that cannot be seen, NFC. */
 export function cleanText(given: string): string {
-  return given.normalize('NFC').replace(unseen, '');
+  return given.replace(unseen, '').normalize('NFC');
 }
 
 /** The name of a file that was given none: the file name without its extension. */
@@ -56,12 +61,9 @@ export function extensionOf(fileName: string): string {
 }
 
 function refuseRunnable(name: string): void {
-  for (const segment of name.split('.').slice(1)) {
-    const extension = segment
-      .normalize('NFKC')
-      .toLowerCase()
-      .replace(/[^a-z0-9]+$|\p{Cf}/gu, '')
-      .trim();
+  // NFKC: full-width letters and dots are as good as the others to some. Behind `;` or `%00` some servers do not look.
+  for (const segment of name.normalize('NFKC').toLowerCase().split('.').slice(1)) {
+    const extension = segment.replace(/[;%].*|[^a-z0-9]+$|\p{Cf}/gsu, '').trim();
     if (runnableExtensions.has(extension)) {
       throw new AppError('BAD_USER_INPUT', `Files with the extension .${extension} are not allowed, not even in the middle of a file name.`);
     }

@@ -1,17 +1,18 @@
 /**
- * What a file is, told from its first bytes: its type, and the dimensions of an image.
+ * Whether a file may be in a collection, by what it is: its type, and the dimensions of an image.
  * Invariant: hostile bytes lead to an AppError or to "unknown", never to another error; only the head is looked at.
  */
-import { fileTypeFromBuffer } from 'file-type';
 import { imageSize } from 'image-size';
 import { AppError } from '../../contract/errors.js';
 import type { CollectionRule } from './collections.js';
 import { extensionOf } from './file-names.js';
+import { readStructure, type ImageStructure } from './image-structure.js';
+import { detectType } from './type-detection.js';
+import { typesOfExtension } from './type-table.js';
 
 /** How many first bytes are worth keeping: metadata before the dimensions of a JPEG takes up to some 100 KB. */
 export const headBytes = 262_144;
 
-const typeHeadBytes = 4_100;
 const maxSide = 16_384;
 const maxPixels = 50_000_000;
 
@@ -22,48 +23,51 @@ export interface FileKind {
   height: number;
 }
 
-/** The types whose dimensions are read, each with the name that image-size has for it. */
-const measured: ReadonlyMap<string, string> = new Map([
-  ['image/jpeg', 'jpg'],
-  ['image/png', 'png'],
-  ['image/gif', 'gif'],
-  ['image/webp', 'webp'],
-  ['image/bmp', 'bmp'],
+/** What is known of the bytes of a file. */
+export interface FileBytes {
+  /** The first `headBytes`, or all. */
+  head: Buffer;
+  /** Of all bytes. */
+  size: number;
+}
+
+/** The types whose dimensions are read, each with the names that image-size has for it. */
+const measured: ReadonlyMap<string, readonly string[]> = new Map([
+  ['image/jpeg', ['jpg']],
+  ['image/png', ['png']],
+  ['image/gif', ['gif']],
+  ['image/webp', ['webp']],
+  ['image/bmp', ['bmp']],
+  ['image/avif', ['avif']],
+  ['image/heic', ['heic', 'heix']],
+  ['image/heif', ['mif1']],
 ]);
 
-/** Text has no magic bytes: believed by extension when the content is text. */
-const textTypes: ReadonlyMap<string, string> = new Map([
-  ['txt', 'text/plain'],
-  ['log', 'text/plain'],
-  ['md', 'text/markdown'],
-  ['csv', 'text/csv'],
-  ['tsv', 'text/tab-separated-values'],
-  ['html', 'text/html'],
-  ['htm', 'text/html'],
-  ['css', 'text/css'],
-  ['xml', 'application/xml'],
-  ['json', 'application/json'],
-  ['svg', 'image/svg+xml'],
-  ['ics', 'text/calendar'],
-  ['vcf', 'text/vcard'],
-  ['vtt', 'text/vtt'],
-  ['rtf', 'application/rtf'],
-  ['yaml', 'application/yaml'],
-  ['yml', 'application/yaml'],
-]);
+/** Of these the conversions can be made that have been measured. */
+const convertible: ReadonlySet<string> = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif']);
+
+/** Where the dimensions of all but a JPEG stand. In a large head of boxes (AVIF, HEIC) image-size would look for them for seconds. */
+const dimensionsBytes = 32_768;
+
+/** Whether conversions can be made of it: an image whose number of pixels was looked at. */
+export function isConvertible({ mimeType, width }: FileKind): boolean {
+  return convertible.has(mimeType) && width > 0;
+}
 
 /**
- * The kind of the file that begins with `head`, for a collection with `rule`.
- * @throws AppError UNSUPPORTED_MEDIA_TYPE when the collection takes other images only; IMAGE_TOO_LARGE.
+ * The kind of a file, for a collection with `rule`.
+ * @throws AppError UNSUPPORTED_MEDIA_TYPE when the collection takes other types only, or the extension or the structure speaks against the type;
+ * IMAGE_TOO_LARGE.
  */
-export async function inspectFile(head: Buffer, fileName: string, rule: CollectionRule): Promise<FileKind> {
-  const mimeType = await typeOf(head, fileName);
-  if (rule.imageTypes && !rule.imageTypes.includes(mimeType)) {
-    throw new AppError('UNSUPPORTED_MEDIA_TYPE', `The file is ${mimeType} by its content; allowed here are ${rule.imageTypes.join(', ')}.`);
-  }
-  const size = dimensions(head, mimeType);
+export async function inspectFile(bytes: FileBytes, fileName: string, { types }: Pick<CollectionRule, 'types'>): Promise<FileKind> {
+  const extension = extensionOf(fileName);
+  const mimeType = await detectType(bytes.head, extension);
+  if (types) checkType(mimeType, extension, types);
+  const structure = measured.has(mimeType) ? readStructure(mimeType, bytes.head, bytes.size) : undefined;
+  if (types && structure?.end === 'missing') throw new AppError('UNSUPPORTED_MEDIA_TYPE', `The file is cut off: it ends before its ${mimeType} does.`);
+  const size = structure && dimensions(bytes.head, mimeType, structure);
   // Unmeasured, an image could have any number of pixels.
-  if (rule.imageTypes && !size) throw new AppError('UNSUPPORTED_MEDIA_TYPE', `The file cannot be read as ${mimeType}.`);
+  if (types && measured.has(mimeType) && !size) throw new AppError('UNSUPPORTED_MEDIA_TYPE', `The file cannot be read as ${mimeType}.`);
   const { width, height } = size ?? { width: 0, height: 0 };
   if (width > maxSide || height > maxSide || width * height > maxPixels) {
     const allowed = `at most ${maxSide} pixels a side and ${maxPixels / 1e6} megapixels are allowed`;
@@ -72,35 +76,21 @@ export async function inspectFile(head: Buffer, fileName: string, rule: Collecti
   return { mimeType, width, height };
 }
 
-async function typeOf(head: Buffer, fileName: string): Promise<string> {
-  const mime = await magicType(head.subarray(0, typeHeadBytes));
-  // An animated PNG is a PNG.
-  if (mime === 'image/apng') return 'image/png';
-  if (mime && mime !== 'application/xml') return mime;
-  const byExtension = textTypes.get(extensionOf(fileName));
-  return (byExtension && isText(head) ? byExtension : mime) ?? 'application/octet-stream';
+function checkType(mimeType: string, extension: string, types: readonly string[]): void {
+  const allowed = `allowed here are ${types.join(', ')}`;
+  if (!types.includes(mimeType)) throw new AppError('UNSUPPORTED_MEDIA_TYPE', `The file is ${mimeType} by its content; ${allowed}.`);
+  const named = typesOfExtension(extension);
+  if (named.length === 0 || named.includes(mimeType)) return;
+  throw new AppError('UNSUPPORTED_MEDIA_TYPE', `The file is ${mimeType} by its content, but its extension .${extension} is that of ${named.join(', ')}; ${allowed}.`);
 }
 
-async function magicType(head: Buffer): Promise<string | undefined> {
+function dimensions(head: Buffer, mimeType: string, { frame }: ImageStructure): { width: number; height: number } | undefined {
   try {
-    // Parameters such as `; codecs=opus` are no part of the type.
-    return (await fileTypeFromBuffer(head))?.mime.split(';')[0]?.trim();
-  } catch {
-    return undefined;
-  }
-}
-
-function isText(head: Buffer): boolean {
-  return !head.includes(0);
-}
-
-function dimensions(head: Buffer, mimeType: string): { width: number; height: number } | undefined {
-  const name = measured.get(mimeType);
-  if (!name) return undefined;
-  try {
-    const { width, height, orientation = 1, type } = imageSize(head);
+    // A copy: image-size would read on behind the end of a part of a larger buffer, in what belongs to others.
+    const { orientation = 1, type = '', ...image } = imageSize(Uint8Array.from(mimeType === 'image/jpeg' ? head : head.subarray(0, dimensionsBytes)));
+    const { width, height } = frame ?? image;
     // A file that is two things at once is none that we can measure.
-    if (type !== name || !(width > 0) || !(height > 0)) return undefined;
+    if (!measured.get(mimeType)?.includes(type) || !(width > 0) || !(height > 0)) return undefined;
     // EXIF 5 to 8: lying on its side.
     return orientation >= 5 && orientation <= 8 ? { width: height, height: width } : { width, height };
   } catch {
