@@ -1,0 +1,156 @@
+/**
+ * One try to get a file from outside: resolve it where a provider has it, download it into the byte store, compare it with what was announced.
+ * Invariant: what it gives is complete and staged, not committed; a try that fails leaves nothing behind.
+ */
+import { AppError } from '../../contract/errors.js';
+import type { BlobStore, StagedBlob } from '../bytes/blob-store.js';
+import type { FetchedFile, ImportSource } from './fetched-file.js';
+import { nameOf } from './file-name.js';
+import type { Answer, GuardedFetch } from './guarded-fetch.js';
+import { HostSet } from './host-set.js';
+import { FileTooLarge, failureOfStatus, ImportFailure } from './import-failure.js';
+import { sha256Hex, type MediaProvider, type ProviderAnswer, type ResolvedMedia } from './provider.js';
+
+export interface DownloadTimeouts {
+  /** Default 10,000. Milliseconds until a provider has answered whole. */
+  resolveMs: number;
+  /** Default 30,000. Milliseconds until a download begins, and between its bytes. */
+  downloadMs: number;
+  /** Default 300,000. Milliseconds for all of a download. */
+  totalMs: number;
+}
+
+export interface DownloadOptions {
+  fetch: GuardedFetch;
+  blobs: Pick<BlobStore, 'stage'>;
+  providers: readonly MediaProvider[];
+  timeouts?: Partial<DownloadTimeouts>;
+}
+
+export interface Try {
+  /** Asked for each chunk. */
+  maxBytes: () => number;
+  signal: AbortSignal;
+  /** Called before each call to the outside. */
+  onCall: () => void;
+}
+
+export type Download = FetchedFile & StagedBlob;
+
+const maxAnswerBytes = 1_048_576;
+
+export class Downloads {
+  readonly #options: DownloadOptions;
+  readonly #timeouts: DownloadTimeouts;
+
+  constructor(options: DownloadOptions) {
+    this.#options = options;
+    this.#timeouts = { resolveMs: 10_000, downloadMs: 30_000, totalMs: 300_000, ...options.timeouts };
+  }
+
+  /** @throws ImportFailure `refused` for a source that is never asked. */
+  check(source: ImportSource): void {
+    if (source.kind === 'url') this.#options.fetch.check(source.url);
+    else this.#provider(source.provider);
+  }
+
+  /** The caller discards it in the end. @throws ImportFailure; AppError FILE_TOO_LARGE, EMPTY_FILE; and what the byte store throws. */
+  async get(source: ImportSource, attempt: Try): Promise<Download> {
+    if (source.kind === 'url') return this.#download({ url: source.url, headers: {} }, attempt, new URL(source.url).pathname);
+    const resolved = await this.#resolve(source, attempt);
+    try {
+      return await this.#download(resolved, attempt, undefined);
+    } catch (error) {
+      // The provider has the media: what is gone is the URL.
+      if (error instanceof ImportFailure && error.kind === 'gone') throw new ImportFailure('dead-link', error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  async #resolve({ provider, id }: ImportSource & { kind: 'provider' }, { signal, onCall }: Try): Promise<ResolvedMedia> {
+    const fetch = (url: string, headers: Readonly<Record<string, string>>): Promise<ProviderAnswer> => {
+      this.#options.fetch.check(url);
+      onCall();
+      const { resolveMs } = this.#timeouts;
+      return this.#options.fetch.get({ url, headers, signal, answerMs: resolveMs, idleMs: resolveMs, totalMs: resolveMs }, providerAnswer);
+    };
+    const resolved = await asked(this.#provider(provider).resolve(id, { signal, fetch }));
+    const { url, allowedHosts } = resolved;
+    if (!URL.canParse(url)) throw new ImportFailure('transient', 'The provider gave no usable answer.');
+    if (new HostSet(allowedHosts).has(new URL(url))) return resolved;
+    throw new ImportFailure('refused', 'The provider named a host that its media are not taken from.');
+  }
+
+  #provider(name: string): MediaProvider {
+    const { providers } = this.#options;
+    const found = providers.find((provider) => provider.name === name);
+    if (found) return found;
+    const known = providers.map((provider) => provider.name).join(', ') || 'none';
+    throw new ImportFailure('refused', `There is no such provider here; known: ${known}.`);
+  }
+
+  #download(media: Omit<ResolvedMedia, 'allowedHosts'>, attempt: Try, path: string | undefined): Promise<Download> {
+    const { url, headers } = media;
+    this.#options.fetch.check(url);
+    attempt.onCall();
+    const { downloadMs, totalMs } = this.#timeouts;
+    const limits = { answerMs: downloadMs, idleMs: downloadMs, totalMs };
+    return this.#options.fetch.get({ url, headers, signal: attempt.signal, ...limits }, async (answer) => {
+      checkHead(answer, media, attempt.maxBytes());
+      const staged = await this.#options.blobs.stage(capped(answer.body, attempt.maxBytes));
+      try {
+        checkBytes(staged, media);
+        const hints = { given: media.fileName, disposition: answer.headers['content-disposition'], path, declaredType: media.mimeType ?? answer.headers['content-type'] };
+        return { ...staged, fileName: await nameOf({ ...hints, head: staged.head }), fetchedAt: new Date().toISOString() };
+      } catch (error) {
+        await staged.discard();
+        throw error;
+      }
+    });
+  }
+}
+
+/** What a provider makes of an answer that it does not understand is as good as no answer. */
+async function asked(resolving: Promise<ResolvedMedia>): Promise<ResolvedMedia> {
+  try {
+    return await resolving;
+  } catch (error) {
+    if (error instanceof ImportFailure) throw error;
+    throw new ImportFailure('transient', 'The provider gave no usable answer.', { cause: error });
+  }
+}
+
+async function providerAnswer({ status, headers, body }: Answer): Promise<ProviderAnswer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of capped(body, () => maxAnswerBytes)) chunks.push(chunk);
+  return { status, retryAfter: headers['retry-after'], text: Buffer.concat(chunks).toString() };
+}
+
+function checkHead({ status, headers }: Answer, { size, mimeType }: Omit<ResolvedMedia, 'allowedHosts'>, maxBytes: number): void {
+  if (status !== 200) throw failureOfStatus(status, headers['retry-after']);
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') throw new ImportFailure('gone', `The source gives the file only in an encoding that was not asked for.`);
+  const length = Number(headers['content-length'] ?? size ?? 0);
+  if (length > maxBytes) throw new FileTooLarge(maxBytes);
+  if (isHtml(headers['content-type']) && mimeType !== undefined && !isHtml(mimeType)) throw new ImportFailure('corrupt', 'The source gave a web page in place of the file.');
+}
+
+function checkBytes(staged: StagedBlob, { sha256 = '', size }: Omit<ResolvedMedia, 'allowedHosts'>): void {
+  const expected = sha256Hex(sha256);
+  const differs = (size !== undefined && size !== staged.size) || (expected !== undefined && expected !== staged.sha256);
+  if (differs) throw new ImportFailure('corrupt', 'The bytes that the source gave are not those that were announced.');
+  if (staged.size === 0) throw new AppError('EMPTY_FILE', 'The file is empty.');
+}
+
+function isHtml(type: string | undefined): boolean {
+  return /^\s*text\/html\b/i.test(type ?? '');
+}
+
+async function* capped(chunks: AsyncIterable<Buffer>, maxBytes: () => number): AsyncGenerator<Buffer, void, undefined> {
+  let size = 0;
+  for await (const chunk of chunks) {
+    size += chunk.length;
+    if (size > maxBytes()) throw new FileTooLarge(maxBytes());
+    yield chunk;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The connections of one GET with its redirects, and the clocks that run over them.
+ * Invariant: after `end` no socket, timer or listener of it is left; whatever the other side does, or does not do, each wait ends in time.
+ */
+import { request as requestHttp, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { ImportFailure } from './import-failure.js';
+
+export interface ExchangeLimits {
+  /** Milliseconds until the head of the last answer, from the start: names, connections, redirects. */
+  answerMs: number;
+  /** Milliseconds without a byte of the body. */
+  idleMs: number;
+  /** Milliseconds for all of it. */
+  totalMs: number;
+}
+
+export class Exchange {
+  readonly #limits: ExchangeLimits;
+  readonly #signal: AbortSignal;
+  readonly #answerTimer: NodeJS.Timeout;
+  readonly #totalTimer: NodeJS.Timeout;
+  #request: ClientRequest | undefined;
+  #response: IncomingMessage | undefined;
+  /** Why it was ended from this side. */
+  #failure: ImportFailure | undefined;
+
+  constructor(limits: ExchangeLimits, signal: AbortSignal) {
+    this.#limits = limits;
+    this.#signal = signal;
+    this.#answerTimer = this.#failAfter(limits.answerMs);
+    this.#totalTimer = this.#failAfter(limits.totalMs);
+    signal.addEventListener('abort', this.#abort);
+    if (signal.aborted) this.#abort();
+  }
+
+  /** The head of the answer to a GET, on a connection of its own. @throws ImportFailure */
+  async send(url: URL, options: RequestOptions): Promise<IncomingMessage> {
+    if (this.#failure) throw this.#failure;
+    this.#close();
+    const send = url.protocol === 'https:' ? requestHttps : requestHttp;
+    const request = send(url, { ...options, method: 'GET', agent: false });
+    this.#request = request;
+    try {
+      this.#response = await new Promise<IncomingMessage>((resolve, reject) => {
+        request.once('response', resolve);
+        // Also after the answer: a connection that breaks then is no uncaught error.
+        request.on('error', reject);
+        // Without an error and without an answer: the other side has switched protocols.
+        request.once('close', () => reject(new Error('the connection was closed without an answer')));
+        request.end();
+      });
+    } catch (error) {
+      throw this.#failure ?? asFailure(error);
+    }
+    this.#response.on('error', () => undefined);
+    return this.#response;
+  }
+
+  /** The body as it arrives, up to the end that its headers announce. @throws ImportFailure */
+  async *body(response: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
+    clearTimeout(this.#answerTimer);
+    let timer = this.#failAfter(this.#limits.idleMs);
+    try {
+      for await (const chunk of response) {
+        // The clock is the sender's: what the reader takes does not count.
+        clearTimeout(timer);
+        if (Buffer.isBuffer(chunk)) yield chunk;
+        timer = this.#failAfter(this.#limits.idleMs);
+      }
+    } catch (error) {
+      throw this.#failure ?? asFailure(error);
+    } finally {
+      clearTimeout(timer);
+    }
+    if (!response.complete) throw this.#failure ?? lost(undefined);
+  }
+
+  /** Closes what is open. Idempotent. */
+  end(): void {
+    clearTimeout(this.#answerTimer);
+    clearTimeout(this.#totalTimer);
+    this.#signal.removeEventListener('abort', this.#abort);
+    this.#close();
+  }
+
+  readonly #abort = (): void => this.#fail(new ImportFailure('busy', 'The import was ended because the service stops.'));
+
+  #failAfter(ms: number): NodeJS.Timeout {
+    return setTimeout(() => this.#fail(new ImportFailure('transient', `The source did not answer within ${ms / 1_000} s.`)), ms);
+  }
+
+  #fail(failure: ImportFailure): void {
+    this.#failure ??= failure;
+    this.#close();
+  }
+
+  #close(): void {
+    this.#response?.destroy();
+    this.#request?.destroy();
+  }
+}
+
+/** By code, not by class: errors of Node's own have another `Error` than code that runs in a context of its own, as tests do. */
+function asFailure(error: unknown): ImportFailure {
+  if (error instanceof ImportFailure) return error;
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new ImportFailure('transient', 'The host of the source was not found.', { cause: error });
+  return lost(error);
+}
+
+function lost(cause: unknown): ImportFailure {
+  return new ImportFailure('transient', 'The source could not be reached, or the connection to it was lost.', { cause });
+}

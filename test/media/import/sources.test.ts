@@ -1,0 +1,63 @@
+import { describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { join } from 'node:path';
+import { sourceLabel, sourceName, sourceNamed } from '../../../src/media/import/fetched-file.js';
+import type { BlobRecord } from '../../../src/media/rows/blob-records.js';
+import { openPostgresDatabase } from '../../../src/media/rows/postgres-database.js';
+import { urlSource } from '../../../src/media/rows/sources.js';
+import type { SqlDatabase } from '../../../src/media/rows/sql-database.js';
+import { createSqlMediaStore } from '../../../src/media/rows/sql-media-store.js';
+import { createSqlSources } from '../../../src/media/rows/sql-sources.js';
+import { openSqliteDatabase } from '../../../src/media/rows/sqlite-database.js';
+import { describeSources } from '../../conformance/sources.js';
+import { sharedPostgres } from '../../support/servers/shared.js';
+import { tempDir } from '../../support/wait.js';
+
+const log = pino({ level: 'silent' });
+
+const parts = (database: SqlDatabase) => ({
+  sources: createSqlSources(database),
+  store: createSqlMediaStore(database),
+  setState: async (sha256: string, state: BlobRecord['state']) => {
+    await database.db.updateTable('blobs').set({ state }).where('sha256', '=', sha256).execute();
+  },
+});
+
+describeSources('SQLite', async () => {
+  const dir = await tempDir('sqlite');
+  const database = await openSqliteDatabase(join(dir.path, 'media.db'), log);
+  const close = async (): Promise<void> => {
+    await database.stop();
+    await dir.remove();
+  };
+  return { ...parts(database), close };
+});
+
+describeSources('PostgreSQL', async () => {
+  const server = await sharedPostgres();
+  const database = await openPostgresDatabase(server.url, log);
+  const close = async (): Promise<void> => {
+    await database.stop();
+    await server.stop();
+  };
+  return { ...parts(database), close };
+});
+
+describe('the name of a source', () => {
+  it('is the same for all spellings of a URL, and has no fragment', () => {
+    const spellings = ['https://files.example/a%20b.png', 'HTTPS://Files.Example:443/a b.png', 'https://files.example/x/../a b.png#page=2'];
+    expect(spellings.map(urlSource)).toEqual(spellings.map(() => 'https://files.example/a%20b.png'));
+    expect(urlSource('no URL')).toBe('no URL');
+  });
+
+  it('tells what it is the name of', () => {
+    const url = { kind: 'url', url: 'https://files.example/a:b.png' } as const;
+    const media = { kind: 'provider', provider: 'whatsapp', id: '2060:674', announcedAt: undefined } as const;
+    expect([url, media].map((source) => sourceNamed(sourceName(source)))).toEqual([url, media]);
+    expect(sourceNamed('nothing')).toBeUndefined();
+  });
+
+  it('is shown in the log without what may hold a secret', () => {
+    expect(sourceLabel({ kind: 'url', url: 'https://files.example/a.png?token=secret#x' })).toBe('https://files.example/a.png');
+  });
+});
