@@ -1,0 +1,76 @@
+/**
+ * Runs a task once a day at a time of the local clock.
+ * Invariant: once each local day, also on those of 23 or 25 hours; a time that a day does not have is the one just after the gap. A time at which
+ * the process did not run is not made up for.
+ */
+import { pause } from '../../runtime/backoff.js';
+import type { Logger } from '../../runtime/logger.js';
+
+export interface ClockTime {
+  hour: number;
+  minute: number;
+}
+
+export interface DailyOptions {
+  /** For the log. */
+  name: string;
+  at: ClockTime;
+  /** What it rejects with is logged. The signal aborts when the task is to end. */
+  task: (signal: AbortSignal) => Promise<unknown>;
+  log: Logger;
+  /** Default the machine's clock. */
+  now?: () => Date;
+}
+
+/** A clock that is set, or a machine that slept, is noticed after this. */
+const maxWaitMs = 60_000;
+
+export class Daily {
+  readonly #options: Required<DailyOptions>;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor({ now = () => new Date(), ...options }: DailyOptions) {
+    this.#options = { ...options, now };
+    this.#running = this.#run();
+  }
+
+  /** Aborts a task that runs, and waits for it. Idempotent, never rejects. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { at, now } = this.#options;
+    const { signal } = this.#stopping;
+    for (let next = nextTime(now(), at); !signal.aborted; ) {
+      const waitMs = next.getTime() - now().getTime();
+      // oxlint-disable-next-line no-await-in-loop
+      if (waitMs > 0) await pause(Math.min(waitMs, maxWaitMs), signal);
+      else {
+        // oxlint-disable-next-line no-await-in-loop
+        await this.#runTask();
+        // After the time that was due: a clock that went back does not bring the same one again.
+        next = nextTime(new Date(Math.max(now().getTime(), next.getTime())), at);
+      }
+    }
+  }
+
+  async #runTask(): Promise<void> {
+    const { name, task, log } = this.#options;
+    const { signal } = this.#stopping;
+    try {
+      await task(signal);
+    } catch (error) {
+      if (!signal.aborted) log.error({ err: error, task: name }, 'a daily task failed');
+    }
+  }
+}
+
+/** The first moment after `after` at which the local clock shows `at`. */
+export function nextTime(after: Date, { hour, minute }: ClockTime): Date {
+  const onDay = (days: number): Date => new Date(after.getFullYear(), after.getMonth(), after.getDate() + days, hour, minute);
+  const today = onDay(0);
+  return today > after ? today : onDay(1);
+}
