@@ -34,7 +34,7 @@ async function startAll(settings: Settings, log: Logger, lifecycle: Lifecycle): 
   const media = await createMediaService({ settings, log, bus, publicUrl: () => settings.MEDIA_PUBLIC_URL ?? gatewayUrl });
   lifecycle.own('media service', () => media.stop(), 8_000);
   const targets = { MEDIA_SERVICE_ADDR: media.grpcAddress, USER_SERVICE_ADDR: users.grpcAddress };
-  const gateway = await createGateway({ settings: { ...settings, ...targets }, log, store, bus, extraRoutes: media.delivery });
+  const gateway = await createGateway({ settings: { ...settings, ...targets }, log, store, bus, extraRoutes: media.routes, extraMetrics: [media.registry] });
   lifecycle.own('gateway', () => gateway.stop(), 9_000);
   gatewayUrl = gateway.url;
 

@@ -6,22 +6,30 @@ import { Server, status, type handleUnaryCall, type sendUnaryData, type ServiceE
 import { HealthImplementation } from 'grpc-health-check';
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../contract/errors.js';
+import type { ImportFileRequest } from '../contract/generated/media/v1/ImportFileRequest.js';
 import type { MediaInput } from '../contract/generated/media/v1/Media.js';
 import type { MediaServiceHandlers } from '../contract/generated/media/v1/MediaService.js';
 import type { ModelFilesInput } from '../contract/generated/media/v1/ModelFiles.js';
 import type { ModelQuery as ModelQueryMessage } from '../contract/generated/media/v1/ModelQuery.js';
 import { toGrpcError } from '../contract/grpc-errors.js';
+import { checkIdentifier } from '../contract/identifier.js';
 import { maxBatchSize, MediaService } from '../contract/services.js';
 import { listenGrpc, serverCredentials, type TlsFiles } from '../runtime/grpc.js';
 import type { Logger } from '../runtime/logger.js';
 import type { HostPort } from '../runtime/setting-types.js';
 import { InFlight } from './in-flight.js';
-import type { Library } from './library.js';
-import type { Media, ModelFiles, ModelQuery } from './rows/media-store.js';
+import type { ImportSource } from './import/fetched-file.js';
+import type { Library, ModelMedia } from './library.js';
+import type { Integrity } from './upkeep/integrity.js';
+import type { Statistics } from './upkeep/statistics.js';
+import type { UploadRequest } from './requests.js';
+import type { Media, ModelQuery } from './rows/media-store.js';
 import { receiveUpload, UploadAborted, type UploadCall, type UploadTimeouts } from './upload-call.js';
 
 export interface MediaGrpcOptions {
   library: Library;
+  integrity: Pick<Integrity, 'verify'>;
+  statistics: Pick<Statistics, 'read'>;
   log: Logger;
   address: HostPort;
   tls: TlsFiles;
@@ -38,6 +46,7 @@ export interface MediaGrpcServer {
 }
 
 const serviceName = 'media.v1.MediaService';
+const maxReordered = 1_000;
 
 /** For the last answers to leave, once no call is in flight. */
 const farewellMs = 100;
@@ -73,7 +82,7 @@ export async function startMediaGrpc(options: MediaGrpcOptions): Promise<MediaGr
   return { address: listening.address, stop: () => (stopped ??= stop()) };
 }
 
-function handlers({ library, log, uploadTimeouts = { idleMs: 30_000, totalMs: 300_000 } }: MediaGrpcOptions, inFlight: InFlight): MediaServiceHandlers {
+function handlers({ library, integrity, statistics, log, uploadTimeouts = { idleMs: 30_000, totalMs: 300_000 } }: MediaGrpcOptions, inFlight: InFlight): MediaServiceHandlers {
   const failure = (error: unknown): Partial<ServiceError> => {
     if (error instanceof UploadAborted) return { code: status.ABORTED, details: error.message };
     const answer = toGrpcError(error);
@@ -112,15 +121,30 @@ function handlers({ library, log, uploadTimeouts = { idleMs: 30_000, totalMs: 30
       const results = await library.filesByModels(queries.map(fromQuery));
       return { results: results.map(filesMessage) };
     }),
-    GetFileURLs: unary(async ({ ids, expiry_seconds: expirySeconds }) => {
+    GetFileURLs: unary(async ({ ids, expiry_seconds: expirySeconds, conversion }) => {
       checkBatch(ids, 'files');
-      const urls = await library.urls(ids, expirySeconds);
+      const urls = await library.urls(ids, expirySeconds, conversion);
       return { results: urls.map((signed) => ({ url: signed?.url ?? '', expires_at: signed?.expiresAt ?? '' })) };
     }),
     DeleteFile: unary(async ({ id }) => {
       const removed = await library.remove(id);
       return removed ? { deleted: true, media: toMessage(removed) } : { deleted: false };
     }),
+    UpdateFile: unary(async ({ id, name, file_name: fileName, custom_properties: customProperties }) =>
+      toMessage(found(await library.update(id, { name, fileName, customProperties }))),
+    ),
+    ReorderFiles: unary(async ({ model_type: modelType, model_id: modelId, collection_name: collectionName, ids }) => {
+      if (ids.length > maxReordered) throw new AppError('BAD_USER_INPUT', `At most ${maxReordered} files can be ordered at once, not ${ids.length}.`);
+      const media = await library.reorder({ modelType, modelId, collectionName }, ids);
+      return filesMessage({ media, total: media.length, fallbackUrl: '' });
+    }),
+    ImportFile: unary(async (request) => toMessage(await library.import(fromImport(request), sourceOf(request)))),
+    VerifyFile: unary(async (request) => {
+      const sha256 = request.file === 'id' ? found(await library.findById(request.id ?? '')).sha256 : (request.sha256 ?? '').toLowerCase();
+      const { state, size } = await integrity.verify(sha256);
+      return { state, sha256, size };
+    }),
+    GetStats: unary(() => statistics.read()),
   };
 }
 
@@ -133,12 +157,31 @@ function found(media: Media | undefined): Media {
   throw new AppError('NOT_FOUND', 'There is no such file.');
 }
 
+function fromImport(request: ImportFileRequest): UploadRequest {
+  return {
+    modelType: request.model_type,
+    modelId: request.model_id,
+    collectionName: request.collection_name,
+    fileName: request.file_name,
+    name: request.name,
+    customProperties: request.custom_properties,
+    idempotencyKey: request.idempotency_key,
+  };
+}
+
+function sourceOf({ source_url: url, provider_media: media }: ImportFileRequest): ImportSource {
+  if (url) return { kind: 'url', url };
+  if (!media) throw new AppError('BAD_USER_INPUT', 'An import needs a source_url, or a provider_media.');
+  const announcedAt = media.timestamp > 0 ? new Date(media.timestamp * 1_000) : undefined;
+  return { kind: 'provider', provider: checkIdentifier('provider', media.provider), id: checkIdentifier('id', media.id), announcedAt };
+}
+
 function fromQuery(query: ModelQueryMessage): ModelQuery {
   return { modelType: query.model_type, modelId: query.model_id, collectionName: query.collection_name, limit: query.limit };
 }
 
-function filesMessage(files: ModelFiles | undefined): ModelFilesInput {
-  return { media: files?.media.map(toMessage) ?? [], total: files?.total ?? 0 };
+function filesMessage(files: ModelMedia | undefined): ModelFilesInput {
+  return { media: files?.media.map(toMessage) ?? [], total: files?.total ?? 0, fallback_url: files?.fallbackUrl ?? '' };
 }
 
 function toMessage(media: Media): MediaInput {

@@ -2,30 +2,20 @@
  * The verbs of the media service, without any transport.
  * Invariant: bytes are stored before the row that names them, and a failed upload leaves neither; every name is checked before the first byte is read.
  */
-import { z } from 'zod';
 import { AppError } from '../contract/errors.js';
-import { checkIdentifier, maxIdentifierLength } from '../contract/identifier.js';
-import type { BlobStore, ByteRange } from './bytes/blob-store.js';
-import { collectionRule, limitSize } from './files/collections.js';
-import { cleanText, safeFileName, stemOf } from './files/file-names.js';
-import { inspectFile } from './files/file-types.js';
-import type { Media, MediaStore, ModelFiles, ModelQuery } from './rows/media-store.js';
+import { checkIdentifier } from '../contract/identifier.js';
+import type { BlobStore, ByteRange, StagedBlob } from './bytes/blob-store.js';
+import { limitSize, type CollectionRule, type Collections } from './files/collections.js';
+import { safeFileName, stemOf } from './files/file-names.js';
+import { inspectFile, isConvertible } from './files/file-types.js';
 import type { SignedUrl, UrlSigner } from './http/signed-urls.js';
+import { sourceName, type FetchedFile, type ImportSource } from './import/fetched-file.js';
+import type { ConversionStore } from './rows/conversion-store.js';
+import type { Counters } from './rows/counters.js';
+import type { Origin } from './rows/sources.js';
+import type { CollectionKey, Media, MediaChanges, MediaStore, ModelFiles, ModelQuery } from './rows/media-store.js';
+import { acceptChanges, acceptOwner, acceptUpload, type UploadRequest } from './requests.js';
 import type { Readable } from 'node:stream';
-
-export interface UploadRequest {
-  modelType: string;
-  modelId: string;
-  collectionName: string;
-  /** Mended where it is unsafe, or refused. */
-  fileName: string;
-  /** Empty: the file name without its extension. */
-  name: string;
-  /** JSON text of an object or of `[]`; empty = {}. At most 64 KB. */
-  customProperties: string;
-  /** Empty: none. */
-  idempotencyKey: string;
-}
 
 export interface UploadContent {
   /** What it throws ends the upload, with nothing kept. */
@@ -34,18 +24,40 @@ export interface UploadContent {
   verify(received: { size: number; sha256: string }): void;
 }
 
-export interface LibraryOptions {
-  store: MediaStore;
-  blobs: BlobStore;
-  signer: UrlSigner;
-  uploadMaxBytes: number;
-  /** Base of the signed URLs; asked each time. */
-  publicUrl: () => string;
-  /** Called after a transaction that may have added events. */
-  onCommit: () => void;
+/** A file as it is served: itself, or one of its conversions. */
+export interface ServedFile {
+  media: Media;
+  /** Hex. */
+  sha256: string;
+  mimeType: string;
+  /** Bytes. */
+  size: number;
+  fileName: string;
+  /** Shared caches may keep it. */
+  isPublic: boolean;
 }
 
-const maxPropertiesBytes = 65_536;
+export interface ModelMedia extends ModelFiles {
+  /** Of a collection that was asked for, is empty and has one; else empty. */
+  fallbackUrl: string;
+}
+
+export interface LibraryOptions {
+  store: MediaStore;
+  conversions: Pick<ConversionStore, 'find'>;
+  blobs: BlobStore;
+  collections: Collections;
+  importer: {
+    /** Calls `use` with the file that is at `source`, again when a stored copy vanishes before its commit; what `use` does not commit is not kept. */
+    withFile<T>(source: ImportSource, limits: { maxBytes: number }, use: (file: FetchedFile) => Promise<T>): Promise<T>;
+  };
+  signer: UrlSigner;
+  /** Base of the signed URLs; asked each time. */
+  publicUrl: () => string;
+  /** Called after a transaction that may have added events or conversions. */
+  onCommit: () => void;
+  counters: Pick<Counters, 'add'>;
+}
 
 export class Library {
   readonly #options: LibraryOptions;
@@ -59,24 +71,57 @@ export class Library {
    * @throws AppError BAD_USER_INPUT, FILE_TOO_LARGE, EMPTY_FILE, UNSUPPORTED_MEDIA_TYPE, IMAGE_TOO_LARGE; and what `content` throws.
    */
   async upload(request: UploadRequest, content: UploadContent): Promise<Media> {
-    const { store, blobs, uploadMaxBytes, onCommit } = this.#options;
+    const { store, blobs, collections, counters } = this.#options;
     const accepted = acceptUpload(request);
-    const rule = collectionRule(accepted.collectionName, uploadMaxBytes);
+    const rule = collections.rule(accepted.collectionName);
     const known = await store.findUploaded(accepted);
     if (known) return known;
     const staged = await blobs.stage(limitSize(content.chunks, rule));
     try {
       content.verify(staged);
-      if (staged.size === 0) throw new AppError('EMPTY_FILE', 'The file is empty.');
-      const kind = await inspectFile(staged.head, accepted.fileName, rule);
-      await staged.commit();
-      const { sha256, md5, size } = staged;
-      const media = await store.insert({ ...accepted, ...kind, sha256, md5, size, disk: blobs.disk, singleFile: rule.singleFile });
-      onCommit();
+      const media = await this.#add(accepted, rule, staged, undefined);
+      await counters.add({ uploads: 1 });
       return media;
     } finally {
       await staged.discard();
     }
+  }
+
+  /**
+   * Adds the file that is at `source` to the end of a collection. An empty `fileName`: what the source calls it.
+   * @throws AppError as `upload`, and IMPORT_REFUSED, IMPORT_FAILED.
+   */
+  async import(request: UploadRequest, source: ImportSource): Promise<Media> {
+    const { store, collections, importer } = this.#options;
+    // What is wrong with the request is said before a call is made.
+    const asked = acceptUpload({ ...request, fileName: request.fileName || 'file' });
+    const rule = collections.rule(asked.collectionName);
+    const known = await store.findUploaded(asked);
+    if (known) return known;
+    return importer.withFile(source, rule, (file) => {
+      const accepted = acceptUpload({ ...request, fileName: request.fileName || file.fileName });
+      return this.#add(accepted, rule, file, { source: sourceName(source), fileName: file.fileName, fetchedAt: file.fetchedAt });
+    });
+  }
+
+  async #add(
+    accepted: UploadRequest,
+    rule: CollectionRule,
+    bytes: Omit<StagedBlob, 'discard'>,
+    from: Origin | undefined,
+  ): Promise<Media> {
+    const { store, blobs, onCommit } = this.#options;
+    const { sha256, md5, size } = bytes;
+    if (size === 0) throw new AppError('EMPTY_FILE', 'The file is empty.');
+    const kind = await inspectFile(bytes, accepted.fileName, rule);
+    await bytes.commit();
+    const conversions = isConvertible(kind) ? Object.keys(rule.conversions) : [];
+    const media = await store.insert(
+      { ...accepted, ...kind, sha256, md5, size, disk: blobs.disk, keepLatest: rule.keepLatest, conversions, from },
+      () => bytes.commit(),
+    );
+    onCommit();
+    return media;
   }
 
   /** Undefined when there is none, also for what is no id. */
@@ -91,58 +136,83 @@ export class Library {
   }
 
   /** In the order of `queries`. @throws AppError BAD_USER_INPUT, RESULT_TOO_LARGE */
-  filesByModels(queries: readonly ModelQuery[]): Promise<ModelFiles[]> {
+  async filesByModels(queries: readonly ModelQuery[]): Promise<ModelMedia[]> {
     for (const { modelType, modelId, collectionName, limit } of queries) {
       checkIdentifier('model_type', modelType);
       checkIdentifier('model_id', modelId);
       if (collectionName !== '') checkIdentifier('collection_name', collectionName);
       if (!(limit >= 0)) throw new AppError('BAD_USER_INPUT', 'limit must not be negative; 0 asks for all.');
     }
-    return this.#options.store.filesByModels(queries);
+    const results = await this.#options.store.filesByModels(queries);
+    return results.map((files, index) => ({ ...files, fallbackUrl: this.#fallbackUrl(files, queries[index]) }));
+  }
+
+  #fallbackUrl({ total }: ModelFiles, query: ModelQuery | undefined): string {
+    if (total > 0 || !query?.collectionName) return '';
+    return this.#options.collections.rule(query.collectionName).fallbackUrl ?? '';
   }
 
   /** Idempotent: undefined when there was none, and no event then. */
   async remove(id: string): Promise<Media | undefined> {
-    const removed = await this.#options.store.remove(id);
-    if (removed) this.#options.onCommit();
+    const { store, counters, onCommit } = this.#options;
+    const removed = await store.remove(id);
+    if (!removed) return undefined;
+    onCommit();
+    await counters.add({ deletions: 1 });
     return removed;
   }
 
-  /** In the order of `ids`; undefined where there is no file. `expirySeconds` 0: fifteen minutes. @throws AppError BAD_USER_INPUT */
-  async urls(ids: readonly string[], expirySeconds: number): Promise<(SignedUrl | undefined)[]> {
-    const { store, signer, publicUrl } = this.#options;
-    const files = await store.findByIds(ids);
-    return files.map((file) => file && signer.sign(publicUrl(), file, expirySeconds));
+  /** The row as it is now; undefined when there is none. Idempotent. @throws AppError BAD_USER_INPUT */
+  async update(id: string, changes: MediaChanges): Promise<Media | undefined> {
+    const updated = await this.#options.store.update(id, acceptChanges(changes));
+    this.#options.onCommit();
+    return updated;
+  }
+
+  /** The collection in its new order: `ids` first, then the others as they were. Idempotent. @throws AppError BAD_USER_INPUT */
+  async reorder(collection: CollectionKey, ids: readonly string[]): Promise<Media[]> {
+    acceptOwner(collection);
+    const files = await this.#options.store.reorder(collection, ids);
+    this.#options.onCommit();
+    return files;
+  }
+
+  /**
+   * In the order of `ids`; undefined where there is no file, or no such conversion of it (yet).
+   * `expirySeconds` 0: fifteen minutes. An empty `conversion`: the file itself. @throws AppError BAD_USER_INPUT
+   */
+  async urls(ids: readonly string[], expirySeconds: number, conversion: string): Promise<(SignedUrl | undefined)[]> {
+    const { signer, publicUrl } = this.#options;
+    const files = await this.#served(ids, conversion);
+    return files.map((file) => file && signer.sign(publicUrl(), { id: file.media.id, fileName: file.fileName, conversion }, expirySeconds));
+  }
+
+  /** What is served under a URL that `urls` gave; undefined as there. */
+  async served(id: string, conversion: string): Promise<ServedFile | undefined> {
+    const [file] = await this.#served([id], conversion);
+    return file;
   }
 
   /** The bytes of a file, or a range of them; undefined when they are lost. */
-  open({ sha256 }: Media, range?: ByteRange): Promise<Readable | undefined> {
+  open({ sha256 }: Pick<ServedFile, 'sha256'>, range?: ByteRange): Promise<Readable | undefined> {
     return this.#options.blobs.open(sha256, range);
   }
+
+  async #served(ids: readonly string[], conversion: string): Promise<(ServedFile | undefined)[]> {
+    const { store, conversions, collections } = this.#options;
+    const files = await store.findByIds(ids);
+    const made = conversion === '' ? undefined : await conversions.find(ids, conversion);
+    return files.map((media, index) => {
+      if (!media) return undefined;
+      const isPublic = collections.rule(media.collectionName).visibility === 'public';
+      const { sha256, mimeType, size, fileName } = media;
+      if (!made) return { media, sha256, mimeType, size, fileName, isPublic };
+      const found = made[index];
+      return found && { media, ...found, fileName: conversionName(fileName, conversion, found.mimeType), isPublic };
+    });
+  }
 }
 
-function acceptUpload(request: UploadRequest): UploadRequest {
-  checkIdentifier('model_type', request.modelType);
-  checkIdentifier('model_id', request.modelId);
-  checkIdentifier('collection_name', request.collectionName);
-  if (request.idempotencyKey !== '') checkIdentifier('idempotency_key', request.idempotencyKey);
-  const fileName = safeFileName(request.fileName);
-  const name = cleanText(request.name).trim() || stemOf(fileName);
-  if (name.length > maxIdentifierLength) throw new AppError('BAD_USER_INPUT', `name must have at most ${maxIdentifierLength} characters.`);
-  return { ...request, fileName, name, customProperties: acceptProperties(request.customProperties) };
-}
-
-/** PHP writes an empty object as `[]`. */
-const properties = z.union([z.record(z.string(), z.unknown()), z.tuple([])]);
-
-function acceptProperties(text: string): string {
-  if (text === '') return '{}';
-  if (Buffer.byteLength(text) > maxPropertiesBytes) {
-    throw new AppError('BAD_USER_INPUT', `custom_properties must have at most ${maxPropertiesBytes} bytes.`);
-  }
-  try {
-    return JSON.stringify(properties.parse(JSON.parse(text)));
-  } catch {
-    throw new AppError('BAD_USER_INPUT', 'custom_properties must be the JSON text of an object.');
-  }
+function conversionName(fileName: string, conversion: string, mimeType: string): string {
+  return safeFileName(`${stemOf(fileName)}-${conversion}.${mimeType.replace('image/', '')}`);
 }

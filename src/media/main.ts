@@ -18,7 +18,7 @@ function start(settings: Settings, log: Logger): Promise<Running> {
     const service = await createMediaService({ settings, log, bus, publicUrl: () => publicUrl ?? '' });
     lifecycle.own('media service', () => service.stop(), serviceStopMs);
 
-    const http = await startMediaHttp({ address: settings.MEDIA_HTTP_ADDR, delivery: service.delivery, parts: () => service.parts(), log });
+    const http = await startMediaHttp({ address: settings.MEDIA_HTTP_ADDR, routes: service.routes, registry: service.registry, parts: () => service.parts(), log });
     lifecycle.own('HTTP server', () => http.stop());
     publicUrl ??= http.url;
 

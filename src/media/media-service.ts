@@ -4,22 +4,27 @@
  */
 import type { FastifyPluginAsync } from 'fastify';
 import { sql } from 'kysely';
+import { join } from 'node:path';
+import type { Registry } from 'prom-client';
 import type { BusState, MessageBus } from '../messaging/message-bus.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { startWith } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import type { HostPort } from '../runtime/setting-types.js';
 import { usable, type Settings } from '../runtime/settings.js';
+import { ConversionWorker } from './conversions/conversion-worker.js';
+import { createAdmin } from './http/admin.js';
 import { createDelivery } from './http/delivery.js';
 import { startMediaGrpc } from './grpc-server.js';
-import { Library } from './library.js';
+import type { MediaProvider } from './import/provider.js';
+import { openMediaCore } from './media-core.js';
+import { createMediaMetrics, type MediaMetrics } from './metrics.js';
 import { OutboxRelay } from './outbox-relay.js';
-import { UrlSigner } from './http/signed-urls.js';
+import type { Amounts } from './rows/counters.js';
 import type { SqlDatabase } from './rows/sql-database.js';
-import { createSqlMediaStore } from './rows/sql-media-store.js';
 import { createSqlOutbox } from './rows/sql-outbox.js';
-import { openBlobStore, openDatabase } from './storage.js';
-import { keptKeys } from './http/url-keys.js';
+import { Daily } from './upkeep/daily.js';
+import { Scrub } from './upkeep/scrub.js';
 
 export interface MediaServiceOptions {
   settings: Settings;
@@ -28,12 +33,16 @@ export interface MediaServiceOptions {
   bus: MessageBus | undefined;
   /** The base of the URLs of the bytes, without a trailing slash; asked for each URL. */
   publicUrl: () => string;
+  /** Default none. Whose media can be imported by their id. */
+  providers?: readonly MediaProvider[];
 }
 
 export interface MediaService {
   grpcAddress: HostPort;
-  /** GET and HEAD of `/files/…`. */
-  delivery: FastifyPluginAsync;
+  /** `/files/…` for everybody, `/media` and below for operators. */
+  routes: FastifyPluginAsync;
+  /** Its metrics, without those of the process. */
+  registry: Registry;
   /** Never rejects. */
   parts(): Promise<MediaParts>;
   /** Idempotent, never rejects. */
@@ -46,39 +55,49 @@ export interface MediaParts {
   broker: BusState | 'off';
 }
 
-const minSecretLength = 16;
 const grpcStopMs = 6_500;
 const relayStopMs = 2_500;
 
 /** Resolves once gRPC calls are answered. @throws Error when a store cannot be opened or the address cannot be bound; nothing is left running then. */
-export function createMediaService({ settings, log, bus, publicUrl }: MediaServiceOptions): Promise<MediaService> {
+export function createMediaService({ settings, log, bus, publicUrl, providers = [] }: MediaServiceOptions): Promise<MediaService> {
   return startWith(log, async (lifecycle) => {
-    const database = await usable(settings.MEDIA_DATABASE_URL ? 'MEDIA_DATABASE_URL' : 'DATA_DIR', openDatabase(settings, log));
-    lifecycle.own('database', () => database.stop());
-    const blobs = await usable(settings.MEDIA_STORAGE_URL ? 'MEDIA_STORAGE_URL' : 'DATA_DIR', openBlobStore(settings));
-    lifecycle.own('blob store', () => blobs.stop());
-    const keys = settings.MEDIA_URL_KEYS ?? (await keptKeys(settings.DATA_DIR));
-    if (keys.some(({ secret }) => secret.length < minSecretLength)) {
-      log.warn(`MEDIA_URL_KEYS has a secret of less than ${minSecretLength} characters: it can be guessed, and signed URLs forged`);
-    }
-    const signer = new UrlSigner(keys);
-
-    const relay = bus && new OutboxRelay({ outbox: createSqlOutbox(database), bus, log });
-    if (relay) lifecycle.own('outbox relay', () => relay.stop(), relayStopMs);
+    let relay: OutboxRelay | undefined;
+    let converting: ConversionWorker | undefined;
+    const onCommit = (): void => {
+      relay?.wake();
+      converting?.wake();
+    };
+    let metrics: MediaMetrics | undefined;
+    const counted = (amounts: Amounts): void => metrics?.counted(amounts);
+    const core = await openMediaCore({ settings, log, lifecycle, publicUrl, onCommit, counted, providers });
+    const { database, library, signer, integrity, statistics } = core;
+    const outbox = createSqlOutbox(database);
+    const { registry } = (metrics = createMediaMetrics(outbox, log));
+    relay = bus && new OutboxRelay({ outbox, bus, log });
+    if (relay) lifecycle.own('outbox relay', () => relay?.stop(), relayStopMs);
     else log.warn('no broker is configured: events stay in the outbox, caches elsewhere end by their TTL only');
 
-    const library = new Library({
-      store: createSqlMediaStore(database),
-      blobs,
-      signer,
-      uploadMaxBytes: settings.UPLOAD_MAX_BYTES,
-      publicUrl,
-      onCommit: () => relay?.wake(),
-    });
-    const grpc = await usable('MEDIA_GRPC_ADDR', startMediaGrpc({ library, log, address: settings.MEDIA_GRPC_ADDR, tls: settings }));
+    const directory = join(settings.DATA_DIR, 'conversions');
+    converting = new ConversionWorker({ ...core, store: core.conversions, directory, log, onCommit: () => relay?.wake() });
+    lifecycle.own('conversions', () => converting?.stop());
+
+    const { MEDIA_SCRUB_DAYS: days } = settings;
+    const scrub = days > 0 ? new Scrub({ ...core, log, days }) : undefined;
+    lifecycle.own('scrub', () => scrub?.stop());
+    const daily = new Daily({ name: 'cleanup', at: settings.MEDIA_CLEANUP_AT, task: (signal) => core.cleanup.run({ dryRun: false, signal }), log });
+    lifecycle.own('daily cleanup', () => daily.stop());
+
+    const doors = { library, integrity, statistics, log };
+    const grpc = await usable('MEDIA_GRPC_ADDR', startMediaGrpc({ ...doors, address: settings.MEDIA_GRPC_ADDR, tls: settings }));
     lifecycle.own('gRPC server', () => grpc.stop(), grpcStopMs);
 
-    return { grpcAddress: grpc.address, delivery: createDelivery({ library, signer, log }), parts: partsOf(database, bus), stop: () => lifecycle.stop() };
+    const delivery = createDelivery({ library, signer, log });
+    const admin = createAdmin({ ...core, providers: providers.map(({ name }) => name), token: settings.MEDIA_ADMIN_TOKEN, log });
+    const routes: FastifyPluginAsync = async (server) => {
+      await server.register(delivery);
+      await server.register(admin);
+    };
+    return { grpcAddress: grpc.address, routes, registry, parts: partsOf(database, bus), stop: () => lifecycle.stop() };
   });
 }
 

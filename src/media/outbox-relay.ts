@@ -4,8 +4,9 @@
  * and tried again ever more rarely; it holds up its own owner only. The commit hint is a hint: what it misses, the poll finds.
  */
 import type { MessageBus } from '../messaging/message-bus.js';
-import { backoffMs, pause } from '../runtime/backoff.js';
+import { backoffMs } from '../runtime/backoff.js';
 import type { Logger } from '../runtime/logger.js';
+import { Poller } from '../runtime/poller.js';
 import type { Outbox, OutboxEvent } from './rows/outbox.js';
 
 export interface OutboxRelayOptions {
@@ -31,50 +32,31 @@ type Outcome = 'published' | 'idle';
 
 export class OutboxRelay {
   readonly #options: Required<OutboxRelayOptions>;
-  readonly #running: Promise<void>;
-  /** Aborted to end the pause after the pass that goes on now. */
-  #pause = new AbortController();
-  #stopping = false;
+  readonly #poller: Poller;
+  #stopped: Promise<void> | undefined;
   #unroutableReported = false;
   #prunedAt = 0;
 
   constructor({ pollMs = 1_000, flushMs = 1_500, ...options }: OutboxRelayOptions) {
     this.#options = { ...options, pollMs, flushMs };
-    this.#running = this.#run();
+    this.#poller = new Poller({
+      look: async () => (await this.#pass()) === 'published',
+      pollMs,
+      retry: failureBackoff,
+      failed: (error, failures) => {
+        if (failures === 1) options.log.warn({ err: error }, 'the outbox cannot be used, trying again');
+      },
+    });
   }
 
   /** A transaction has added events. */
   wake(): void {
-    this.#pause.abort();
+    this.#poller.wake();
   }
 
   /** Publishes what is due, for a short time, then ends. Idempotent, never rejects. */
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    this.#pause.abort();
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    let failures = 0;
-    while (!this.#stopping) {
-      // Before the pass: a hint that arrives during it may tell of an event that it does not see.
-      this.#pause = new AbortController();
-      let pauseMs = 0;
-      try {
-        // One pass after the other is what a relay is.
-        // oxlint-disable-next-line no-await-in-loop
-        if ((await this.#pass()) === 'idle') pauseMs = this.#options.pollMs;
-        failures = 0;
-      } catch (error) {
-        failures += 1;
-        if (failures === 1) this.#options.log.warn({ err: error }, 'the outbox cannot be used, trying again');
-        pauseMs = backoffMs(failures, failureBackoff);
-      }
-      // oxlint-disable-next-line no-await-in-loop
-      if (pauseMs > 0) await pause(pauseMs, this.#pause.signal);
-    }
-    await this.#flush();
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#poller.stop().then(() => this.#flush()));
   }
 
   async #flush(): Promise<void> {

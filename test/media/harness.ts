@@ -1,7 +1,7 @@
 /** A whole media service for one test file: embedded stores in a temporary directory, gRPC and HTTP on free ports, a bus that records. */
 import { credentials, Metadata } from '@grpc/grpc-js';
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Media } from '../../src/contract/generated/media/v1/Media.js';
@@ -16,6 +16,9 @@ import { formatHostPort } from '../../src/runtime/setting-types.js';
 import { readSettings } from '../../src/runtime/settings.js';
 import { tempDir, type TempDir } from '../support/wait.js';
 import { RecordingBus } from './recording-bus.js';
+
+/** The built-in rules without conversions: what makes those runs from dist, not from the source, and they have tests of their own. */
+const collections = { avatars: { singleFile: true, maxBytes: 10_485_760, types: ['image/jpeg', 'image/png', 'image/gif', 'image/webp'] } };
 
 export const methods = MediaService.service;
 
@@ -41,12 +44,14 @@ export class Harness {
 
   static async start({ env = {}, dir, bus = new RecordingBus() }: HarnessOptions = {}): Promise<Harness> {
     const home = dir ?? (await tempDir('media'));
-    const settings = readSettings({ DATA_DIR: home.path, MEDIA_GRPC_ADDR: '127.0.0.1:0', MEDIA_HTTP_ADDR: '127.0.0.1:0', ...env }, ['media']);
+    const rules = join(home.path, 'collections.json');
+    await writeFile(rules, JSON.stringify(collections));
+    const settings = readSettings({ DATA_DIR: home.path, MEDIA_COLLECTIONS: rules, MEDIA_GRPC_ADDR: '127.0.0.1:0', MEDIA_HTTP_ADDR: '127.0.0.1:0', ...env }, ['media']);
     const lines: string[] = [];
     const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });
     let publicUrl = '';
     const service = await createMediaService({ settings, log, bus, publicUrl: () => publicUrl });
-    const http = await startMediaHttp({ address: settings.MEDIA_HTTP_ADDR, delivery: service.delivery, parts: () => service.parts(), log });
+    const http = await startMediaHttp({ address: settings.MEDIA_HTTP_ADDR, routes: service.routes, registry: service.registry, parts: () => service.parts(), log });
     publicUrl = http.url;
     const client = new MediaService(formatHostPort(service.grpcAddress), credentials.createInsecure());
     return new Harness({ dir: home, bus, service, http, client, lines });

@@ -9,6 +9,7 @@ import type { MediaServiceClient } from '../../src/contract/generated/media/v1/M
 import type { UploadFileRequestInput } from '../../src/contract/generated/media/v1/UploadFileRequest.js';
 import { MediaService } from '../../src/contract/services.js';
 import { startMediaGrpc, type MediaGrpcServer } from '../../src/media/grpc-server.js';
+import { Collections } from '../../src/media/files/collections.js';
 import { Library } from '../../src/media/library.js';
 import { createLocalBlobStore } from '../../src/media/bytes/local-blob-store.js';
 import { UrlSigner } from '../../src/media/http/signed-urls.js';
@@ -26,6 +27,7 @@ let server: MediaGrpcServer;
 let client: MediaServiceClient;
 const lines: string[] = [];
 let commits = 0;
+const unasked = (): Promise<never> => Promise.reject(new Error('an upload has no use for this'));
 const timeouts = { idleMs: 200, totalMs: 1_000 };
 
 beforeEach(async () => {
@@ -37,12 +39,15 @@ beforeEach(async () => {
     store: createSqlMediaStore(database),
     blobs: await createLocalBlobStore(join(dir.path, 'blobs')),
     signer: new UrlSigner([{ id: 'k', secret: '0123456789abcdef' }]),
-    uploadMaxBytes: 1_000_000,
+    collections: await Collections.read(undefined, 1_000_000),
+    conversions: { find: () => unasked() },
+    importer: { withFile: () => unasked() },
+    counters: { add: () => Promise.resolve() },
     publicUrl: () => '',
     onCommit: () => void (commits += 1),
   });
   const tls = { GRPC_TLS_CA: undefined, GRPC_TLS_CERT: undefined, GRPC_TLS_KEY: undefined };
-  server = await startMediaGrpc({ library, log, address: { host: '127.0.0.1', port: 0 }, tls, uploadTimeouts: timeouts });
+  server = await startMediaGrpc({ library, integrity: { verify: unasked }, statistics: { read: unasked }, log, address: { host: '127.0.0.1', port: 0 }, tls, uploadTimeouts: timeouts });
   client = new MediaService(formatHostPort(server.address), credentials.createInsecure());
 });
 afterEach(async () => {

@@ -4,7 +4,7 @@ import type { ByteRange } from '../bytes/blob-store.js';
 /** Undefined: everything is sent (no header, another unit, several ranges); `unsatisfiable`: nothing of the file lies in it, or it is no range. */
 export function byteRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
   if (header === undefined || !/^bytes\s*=/i.test(header) || header.includes(',')) return undefined;
-  const groups = /^bytes\s*=\s*(?<first>\d{0,15})\s*-\s*(?<last>\d{0,15})\s*$/i.exec(header)?.groups;
+  const groups = /^bytes=(?<first>\d*)-(?<last>\d*)$/i.exec(header.replaceAll(/\s/g, ''))?.groups;
   const { first = '', last = '' } = groups ?? {};
   if (first === '' && last === '') return 'unsatisfiable';
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);

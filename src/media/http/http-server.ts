@@ -3,15 +3,19 @@
  * Invariant: an answer never waits for a client that does not read when the server stops.
  */
 import Fastify, { type FastifyPluginAsync } from 'fastify';
+import type { Registry } from 'prom-client';
 import { httpUrlOf, listenHost } from '../../runtime/http-url.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { HostPort } from '../../runtime/setting-types.js';
 import { usable } from '../../runtime/settings.js';
 import type { MediaParts } from '../media-service.js';
+import { withProcessMetrics } from '../metrics.js';
 
 export interface MediaHttpOptions {
   address: HostPort;
-  delivery: FastifyPluginAsync;
+  routes: FastifyPluginAsync;
+  /** The metrics, to which those of the process are added. */
+  registry: Registry;
   /** The state of each part; `database` is what it cannot do without. */
   parts: () => Promise<MediaParts>;
   log: Logger;
@@ -27,7 +31,7 @@ export interface MediaHttpServer {
 const drainMs = 1_000;
 
 /** Resolves once requests are answered. @throws Error when the address cannot be bound. */
-export async function startMediaHttp({ address, delivery, parts, log }: MediaHttpOptions): Promise<MediaHttpServer> {
+export async function startMediaHttp({ address, routes, registry, parts, log }: MediaHttpOptions): Promise<MediaHttpServer> {
   const server = Fastify({ logger: false, requestTimeout: 30_000, keepAliveTimeout: 30_000, maxRequestsPerSocket: 10_000 });
   let ready = true;
   server.get('/livez', () => ({ status: 'alive' }));
@@ -37,7 +41,9 @@ export async function startMediaHttp({ address, delivery, parts, log }: MediaHtt
     const status = ready ? able : 'stopping';
     return reply.code(status === 'ready' ? 200 : 503).send({ status, parts: states });
   });
-  await server.register(delivery);
+  const metrics = withProcessMetrics(registry);
+  server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()));
+  await server.register(routes);
   const { host } = address;
   await usable('MEDIA_HTTP_ADDR', server.listen({ host: listenHost(host), port: address.port }));
   const url = httpUrlOf(host, server.server.address());

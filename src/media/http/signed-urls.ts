@@ -1,6 +1,7 @@
 /**
- * Signed URLs: who has one may read one file until it expires.
- * Invariant: the signature covers id, file name, expiry, disposition and key id, and is compared in constant time; it is the last query parameter.
+ * Signed URLs: who has one may read one file, or one conversion of it, until it expires.
+ * Invariant: the signature covers id, file name, conversion, expiry, disposition and key id, and is compared in constant time; it is the last
+ * query parameter.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { AppError } from '../../contract/errors.js';
@@ -18,12 +19,22 @@ export interface SignedUrl {
   expiresAt: string;
 }
 
-interface Claims {
+/** What the path of a URL says. */
+interface NamedFile {
   id: string;
   fileName: string;
+}
+
+/** What a URL allows. */
+export interface Grant {
+  /** Empty: the file itself. */
+  conversion: string;
   /** Seconds since 1970. */
   expires: number;
   disposition: Disposition;
+}
+
+interface Claims extends NamedFile, Grant {
   kid: string;
 }
 
@@ -40,18 +51,19 @@ export class UrlSigner {
   }
 
   /**
-   * A URL below `base`. `expirySeconds` 0: fifteen minutes.
+   * A URL below `base`, of a file or, with a `conversion` that is not empty, of that. `expirySeconds` 0: fifteen minutes.
    * @throws AppError BAD_USER_INPUT when the expiry is outside of 1 second to 7 days.
    */
-  sign(base: string, file: { id: string; fileName: string }, expirySeconds: number, disposition: Disposition = 'inline'): SignedUrl {
+  sign(base: string, file: NamedFile & Pick<Grant, 'conversion'>, expirySeconds: number, disposition: Disposition = 'inline'): SignedUrl {
     const seconds = checkedExpiry(expirySeconds);
     const expires = Math.floor(Date.now() / 1000) + seconds;
     const { id: kid, secret } = this.#current;
     const signature = hmac(secret, { ...file, expires, disposition, kid }).toString('hex');
     const kind = disposition === 'inline' ? '' : `&disposition=${disposition}`;
+    const part = file.conversion === '' ? '' : `&conversion=${file.conversion}`;
     const path = `/files/${file.id}/${encodeURIComponent(file.fileName)}`;
     return {
-      url: `${base}${path}?expires=${expires}${kind}&kid=${kid}&signature=${signature}`,
+      url: `${base}${path}?expires=${expires}${kind}${part}&kid=${kid}&signature=${signature}`,
       expiresAt: new Date(expires * 1000).toISOString(),
     };
   }
@@ -60,7 +72,7 @@ export class UrlSigner {
    * What a URL allows, from its decoded path and its query.
    * @throws AppError FORBIDDEN when it was not signed by one of the keys, was changed since, or has expired.
    */
-  verify(file: { id: string; fileName: string }, query: unknown): { expires: number; disposition: Disposition } {
+  verify(file: NamedFile, query: unknown): Grant {
     const claims = parseQuery(query);
     const secret = claims && this.#keys.get(claims.kid);
     if (!secret || !sameBytes(hmac(secret, { ...file, ...claims }), claims.signature)) {
@@ -78,20 +90,24 @@ function checkedExpiry(seconds: number): number {
   throw new AppError('BAD_USER_INPUT', `A link can be valid for 1 to ${maxExpirySeconds} seconds, not for ${seconds}.`);
 }
 
-function hmac(secret: string, { id, fileName, expires, disposition, kid }: Claims): Buffer {
+function hmac(secret: string, { id, fileName, conversion, expires, disposition, kid }: Claims): Buffer {
+  // Dispositions are a closed list, so this is never read as another; a line of its own could be the begin of a file name.
+  const kind = conversion === '' ? disposition : `${disposition} ${conversion}`;
   // No part but the last can hold a line break.
-  return createHmac('sha256', secret).update([id, expires, disposition, kid, fileName].join('\n')).digest();
+  return createHmac('sha256', secret).update([id, expires, kind, kid, fileName].join('\n')).digest();
 }
 
 function sameBytes(expected: Buffer, given: Buffer): boolean {
   return expected.length === given.length && timingSafeEqual(expected, given);
 }
 
-function parseQuery(query: unknown): { expires: number; disposition: Disposition; kid: string; signature: Buffer } | undefined {
+function parseQuery(query: unknown): (Grant & { kid: string; signature: Buffer }) | undefined {
   if (typeof query !== 'object' || query === null) return undefined;
-  const { expires, disposition = 'inline', kid, signature }: Record<string, unknown> = { ...query };
+  const { expires, disposition = 'inline', conversion, kid, signature }: Record<string, unknown> = { ...query };
   if (typeof expires !== 'string' || !/^\d{1,12}$/.test(expires)) return undefined;
   if (disposition !== 'inline' && disposition !== 'attachment') return undefined;
+  // An empty one is refused: the file itself has one form of its URL.
+  if (conversion !== undefined && (typeof conversion !== 'string' || !/^[\w-]+$/.test(conversion))) return undefined;
   if (typeof kid !== 'string' || typeof signature !== 'string' || !/^[0-9a-f]{64}$/.test(signature)) return undefined;
-  return { expires: Number(expires), disposition, kid, signature: Buffer.from(signature, 'hex') };
+  return { expires: Number(expires), disposition, conversion: conversion ?? '', kid, signature: Buffer.from(signature, 'hex') };
 }
