@@ -1,5 +1,6 @@
 /** Program 1, put together: HTTP → GraphQL → loaders → cache → media client; event → invalidation. */
 import type { FastifyPluginAsync } from 'fastify';
+import type { Registry } from 'prom-client';
 import type { CacheObserver } from '../cache/cache-events.js';
 import type { CacheStore } from '../cache/cache-store.js';
 import { noStore } from '../cache/no-store.js';
@@ -28,8 +29,9 @@ export interface GatewayOptions {
   bus: MessageBus | undefined;
   /** Default: everyone may do everything, until there is a sign-in. */
   policy?: Policy;
-  /** Routes of other programs that share the port. */
+  /** Routes of other programs that share the port, and their metrics. */
   extraRoutes?: FastifyPluginAsync;
+  extraMetrics?: readonly Registry[];
 }
 
 export interface Gateway {
@@ -45,7 +47,7 @@ export function createGateway(options: GatewayOptions): Promise<Gateway> {
   return startWith(options.log, (lifecycle) => build(options, lifecycle));
 }
 
-async function build({ settings, log, store, bus, policy = allowEverything, extraRoutes }: GatewayOptions, lifecycle: Lifecycle): Promise<Gateway> {
+async function build({ settings, log, store, bus, policy = allowEverything, extraRoutes, extraMetrics = [] }: GatewayOptions, lifecycle: Lifecycle): Promise<Gateway> {
   const media = await MediaClient.connect(settings);
   lifecycle.own('media client', () => media.stop());
   const users = await UserClient.connect(settings);
@@ -53,11 +55,12 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
 
   const lag = bus && store ? measureLag(bus, store, settings) : undefined;
   if (lag) lifecycle.own('canary', () => lag.stop());
-  const metrics = createMetrics({
+  const gauges = {
     callsInFlight: () => media.callsInFlight,
     storeIsAvoided: () => store?.state === 'unavailable',
     invalidationLag: () => lag?.seconds(),
-  });
+  };
+  const metrics = createMetrics(gauges, extraMetrics);
   store?.watch({ invalidated: () => metrics.invalidation('local', 'announced'), lost: () => undefined });
   const mediaReader = new MediaReader({
     client: media,

@@ -1,15 +1,19 @@
 /**
  * The gateway's way to the media service: one method per verb, AppErrors out.
- * Invariant: no call without a deadline, and never more reads in flight than `ORIGIN_MAX_CONCURRENCY`.
+ * Invariant: no call without a deadline, and never more in flight than `ORIGIN_MAX_CONCURRENCY`; imports, which may last for minutes,
+ * and uploads take nothing from that.
  */
 import { connectivityState, status } from '@grpc/grpc-js';
 import { AppError } from '../contract/errors.js';
 import type { DeleteFileResponse } from '../contract/generated/media/v1/DeleteFileResponse.js';
 import type { FileURL } from '../contract/generated/media/v1/FileURL.js';
+import type { ImportFileRequestInput } from '../contract/generated/media/v1/ImportFileRequest.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
 import type { MediaServiceClient } from '../contract/generated/media/v1/MediaService.js';
 import type { ModelFiles } from '../contract/generated/media/v1/ModelFiles.js';
 import type { ModelQueryInput } from '../contract/generated/media/v1/ModelQuery.js';
+import type { ReorderFilesRequestInput } from '../contract/generated/media/v1/ReorderFilesRequest.js';
+import type { UpdateFileRequestInput } from '../contract/generated/media/v1/UpdateFileRequest.js';
 import type { UploadMetaInput } from '../contract/generated/media/v1/UploadMeta.js';
 import { fromGrpcError, hasGrpcStatus } from '../contract/grpc-errors.js';
 import { MediaService } from '../contract/services.js';
@@ -24,7 +28,12 @@ import { streamUpload } from './media-upload.js';
 const methods = MediaService.service;
 
 const readDeadlineMs = 2_000;
-const deleteDeadlineMs = 5_000;
+const writeDeadlineMs = 5_000;
+/** Each file that moves is a row and an event, and collections have no bound. */
+const reorderDeadlineMs = 30_000;
+/** Three tries of 30 seconds, with pauses between them, and their turn to wait for. */
+const importDeadlineMs = 150_000;
+const maxImports = 32;
 
 /** How long a read can take at most: its call, after waiting for room. */
 export const originDeadlineMs = 2 * readDeadlineMs;
@@ -40,6 +49,7 @@ export type ServiceState = 'connected' | 'connecting' | 'unavailable';
 export class MediaClient {
   readonly #client: MediaServiceClient;
   readonly #limiter: Limiter;
+  readonly #imports = new Limiter({ max: maxImports, maxQueued: maxImports, maxWaitMs: readDeadlineMs });
   #singleCallsUntil = 0;
 
   private constructor(client: MediaServiceClient, maxConcurrency: number) {
@@ -49,7 +59,8 @@ export class MediaClient {
 
   /** Returns without waiting for the service: it connects, and reconnects for ever, by itself. */
   static async connect(settings: Settings): Promise<MediaClient> {
-    const retried = ['GetFileByID', 'GetFileByUUID', 'GetFilesByModel', 'GetFilesByModels', 'GetFileURLs', 'DeleteFile'];
+    const reads = ['GetFileByID', 'GetFileByUUID', 'GetFilesByModel', 'GetFilesByModels', 'GetFileURLs'];
+    const retried = [...reads, 'UpdateFile', 'ReorderFiles', 'DeleteFile'];
     const options = channelOptions(retried.map((method) => `media.v1.MediaService/${method}`));
     const client = new MediaService(formatHostPort(settings.MEDIA_SERVICE_ADDR), await clientCredentials(settings), options);
     client.getChannel().getConnectivityState(true);
@@ -90,9 +101,9 @@ export class MediaClient {
     }
   }
 
-  /** In the order of `ids`, at most 500; `url` is empty for an unknown id. */
-  async urls(ids: readonly string[], expirySeconds: number): Promise<FileURL[]> {
-    const request = { ids: [...ids], expiry_seconds: expirySeconds };
+  /** In the order of `ids`, at most 500; `url` is empty for an unknown id, and while there is no such conversion of it. An empty `conversion`: the file itself. */
+  async urls(ids: readonly string[], { expirySeconds, conversion }: { expirySeconds: number; conversion: string }): Promise<FileURL[]> {
+    const request = { ids: [...ids], expiry_seconds: expirySeconds, conversion };
     const { results } = await this.#call(() => unary(this.#client, methods.GetFileURLs, request, readDeadlineMs));
     return results;
   }
@@ -107,9 +118,24 @@ export class MediaClient {
     }
   }
 
+  /** Not idempotent. When it rejects, the file may be there nevertheless: only the answer may be late or lost. */
+  import(request: ImportFileRequestInput): Promise<Media> {
+    return this.#call(() => unary(this.#client, methods.ImportFile, request, importDeadlineMs), this.#imports);
+  }
+
+  /** Idempotent. Undefined when there is none. */
+  update(request: UpdateFileRequestInput): Promise<Media | undefined> {
+    return this.#find(() => unary(this.#client, methods.UpdateFile, request, writeDeadlineMs));
+  }
+
+  /** Idempotent. The collection in its new order. */
+  reorder(request: ReorderFilesRequestInput): Promise<ModelFiles> {
+    return this.#call(() => unary(this.#client, methods.ReorderFiles, request, reorderDeadlineMs));
+  }
+
   /** Idempotent. */
   delete(id: string): Promise<DeleteFileResponse> {
-    return this.#call(() => unary(this.#client, methods.DeleteFile, { id }, deleteDeadlineMs));
+    return this.#call(() => unary(this.#client, methods.DeleteFile, { id }, writeDeadlineMs));
   }
 
   stop(): void {
@@ -141,9 +167,9 @@ export class MediaClient {
     }
   }
 
-  async #call<T>(call: () => Promise<T>): Promise<T> {
+  async #call<T>(call: () => Promise<T>, limiter = this.#limiter): Promise<T> {
     try {
-      return await this.#limiter.run(call);
+      return await limiter.run(call);
     } catch (error) {
       if (error instanceof Overloaded) throw new AppError(unavailable.code, 'The media service is busy.', { cause: error });
       throw fromGrpcError(error, unavailable);

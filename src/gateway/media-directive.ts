@@ -20,7 +20,7 @@ export function applyMediaDirective(schema: GraphQLSchema): GraphQLSchema {
       return {
         ...field,
         resolve: async (parent, _arguments, context, info) => {
-          const media = await readMedia(context, { modelType, modelId: parentWithId.parse(parent).id, collectionName }, info);
+          const { media } = await readMedia(context, { modelType, modelId: parentWithId.parse(parent).id, collectionName }, info);
           return many ? media : (media.at(-1) ?? null);
         },
       };

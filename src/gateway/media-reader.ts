@@ -29,12 +29,14 @@ export interface Changed {
 export interface ModelMedia {
   readonly total: number;
   readonly media: readonly Media[];
+  /** What to show while there is none; empty: nothing. */
+  readonly fallbackUrl: string;
 }
 
 export const maxMediaPerQuery = 1_000;
 
 /** Names the encoding below: change it with every change of what is stored, so that old entries are misses. */
-export const mediaFormat = 'm1';
+export const mediaFormat = 'm2';
 
 export interface MediaReaderOptions {
   client: Pick<MediaClient, 'filesByModels'>;
@@ -102,7 +104,7 @@ async function loadFrom(client: Pick<MediaClient, 'filesByModels'>, keys: readon
   return files.map((result) => {
     if (result instanceof Error) return result;
     const total = Math.max(result.total, result.media.length);
-    return { total, media: total > maxMediaPerQuery ? [] : result.media };
+    return { total, media: total > maxMediaPerQuery ? [] : result.media, fallbackUrl: total === 0 ? result.fallback_url : '' };
   });
 }
 
@@ -159,9 +161,9 @@ const storedMedia = z.object({
   sha256: z.string(),
 }) satisfies z.ZodType<Media>;
 
-const storedModelMedia = z.object({ total: z.number(), media: z.array(storedMedia) });
+const storedModelMedia = z.object({ total: z.number(), media: z.array(storedMedia), fallbackUrl: z.string() });
 
 const modelMediaCodec: Codec<ModelMedia> = {
-  encode: ({ total, media }) => JSON.stringify({ total, media }),
+  encode: ({ total, media, fallbackUrl }) => JSON.stringify({ total, media, fallbackUrl }),
   decode: (payload) => storedModelMedia.parse(JSON.parse(payload)),
 };

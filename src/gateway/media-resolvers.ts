@@ -1,19 +1,20 @@
 /** The resolvers of media: thin, they check arguments and ask the request's loaders and services. */
 import type { IResolvers } from '@graphql-tools/utils';
 import { responsePathAsArray, type GraphQLResolveInfo } from 'graphql';
+import { z } from 'zod';
 import { AppError } from '../contract/errors.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
 import { checkIdentifier } from '../contract/identifier.js';
-import { checkedExpiry, checkedUuid } from './arguments.js';
-import { maxMediaPerQuery, type MediaQuery } from './media-reader.js';
-import type { RequestContext } from './request-context.js';
+import { checkedCollection, checkedConversion, checkedExpiry, checkedUuid } from './arguments.js';
+import { maxMediaPerQuery, type MediaQuery, type ModelMedia } from './media-reader.js';
+import type { RequestContext, UrlQuery } from './request-context.js';
 
 /** All media of the query, in order. @throws AppError RESULT_TOO_LARGE above 1,000. */
-export async function readMedia(context: RequestContext, query: MediaQuery, { path }: Pick<GraphQLResolveInfo, 'path'>): Promise<readonly Media[]> {
+export async function readMedia(context: RequestContext, query: MediaQuery, { path }: Pick<GraphQLResolveInfo, 'path'>): Promise<ModelMedia> {
   context.explain?.field(responsePathAsArray(path).join('.'), query);
-  const { total, media } = await context.loaders.modelMedia.load(query);
-  if (total <= maxMediaPerQuery) return media;
-  throw new AppError('RESULT_TOO_LARGE', `There are ${total} files; at most ${maxMediaPerQuery} can be listed. Ask for one collection.`);
+  const found = await context.loaders.modelMedia.load(query);
+  if (found.total <= maxMediaPerQuery) return found;
+  throw new AppError('RESULT_TOO_LARGE', `There are ${found.total} files; at most ${maxMediaPerQuery} can be listed. Ask for one collection.`);
 }
 
 const unlessZero = (pixels: number): number | null => (pixels === 0 ? null : pixels);
@@ -31,34 +32,52 @@ export const mediaResolvers: IResolvers<unknown, RequestContext> = {
     orderColumn: ({ order_column }: Media) => order_column,
     createdAt: ({ created_at }: Media) => created_at,
     updatedAt: ({ updated_at }: Media) => updated_at,
-    url: async ({ id }: Media, args: { expirySeconds?: number | null; conversion?: string | null }, { loaders }) => {
-      // Never the original in place of a conversion: it may be private.
-      if (args.conversion) throw new AppError('NOT_FOUND', 'There is no such conversion of this file.');
-      const { url } = await loaders.mediaUrl({ id, expirySeconds: checkedExpiry(args.expirySeconds) });
-      return url || null;
-    },
+    generatedConversions: ({ generated_conversions }: Media) => parseConversions(generated_conversions),
+    url: async ({ id }: Media, args: UrlArguments, { loaders }) => (await loaders.mediaUrl({ id, ...checkedUrl(args) })).url || null,
   },
   Query: {
     media: async (_parent, { id }: { id: string }, { loaders }) => (await loaders.mediaById.load(checkIdentifier('id', id))) ?? null,
     mediaByUUID: async (_parent, { uuid }: { uuid: string }, { services }) => (await services.media.getByUuid(checkedUuid(uuid))) ?? null,
-    modelMedia: (_parent, args: { modelType: string; modelId: string; collectionName?: string | null }, context, info) => {
+    modelMedia: async (_parent, args: { modelType: string; modelId: string; collectionName?: string | null }, context, info) => {
       const query = {
         modelType: checkIdentifier('modelType', args.modelType),
         modelId: checkIdentifier('modelId', args.modelId),
         collectionName: args.collectionName ? checkIdentifier('collectionName', args.collectionName) : '',
       };
-      return readMedia(context, query, info);
+      return (await readMedia(context, query, info)).media;
     },
-    mediaURL: async (_parent, args: { id: string; expirySeconds?: number | null }, { loaders }) => {
-      const { url, expires_at } = await loaders.mediaUrl({ id: checkIdentifier('id', args.id), expirySeconds: checkedExpiry(args.expirySeconds) });
-      if (!url) throw new AppError('NOT_FOUND', 'There is no file with this id.');
+    mediaURL: async (_parent, args: UrlArguments & { id: string }, { loaders }) => {
+      const { url, expires_at } = await loaders.mediaUrl({ id: checkIdentifier('id', args.id), ...checkedUrl(args) });
+      if (!url) throw new AppError('NOT_FOUND', args.conversion ? 'There is no such conversion of a file with this id.' : 'There is no file with this id.');
       return { url, expiresAt: expires_at };
+    },
+    modelMediaURL: async (_parent, args: UrlArguments & MediaQuery, context, info) => {
+      const asked = checkedUrl(args);
+      const { media, fallbackUrl } = await readMedia(context, checkedCollection(args), info);
+      const last = media.at(-1);
+      return (last ? (await context.loaders.mediaUrl({ id: last.id, ...asked })).url : fallbackUrl) || null;
     },
   },
 };
+
+interface UrlArguments {
+  expirySeconds?: number | null;
+  conversion?: string | null;
+}
+
+function checkedUrl({ expirySeconds, conversion }: UrlArguments): Omit<UrlQuery, 'id'> {
+  return { expirySeconds: checkedExpiry(expirySeconds), conversion: checkedConversion(conversion) };
+}
 
 /** Empty text, `[]` and `{}` all mean: none. */
 function parseProperties(text: string): unknown {
   const properties: unknown = text === '' ? {} : JSON.parse(text);
   return Array.isArray(properties) && properties.length === 0 ? {} : properties;
+}
+
+/** By name, true once it is made; or a list of those that are. */
+const conversions = z.union([z.array(z.string()), z.record(z.string(), z.unknown()).transform((made) => Object.keys(made).filter((name) => made[name]))]);
+
+function parseConversions(text: string): string[] {
+  return conversions.catch([]).parse(parseProperties(text));
 }

@@ -22,7 +22,8 @@ export interface GatewayGauges {
   invalidationLag: () => number | undefined;
 }
 
-export function createMetrics({ callsInFlight, storeIsAvoided, invalidationLag }: GatewayGauges): GatewayMetrics {
+/** `others`: those of programs that share the process and its routes. */
+export function createMetrics({ callsInFlight, storeIsAvoided, invalidationLag }: GatewayGauges, others: readonly Registry[]): GatewayMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -59,7 +60,7 @@ export function createMetrics({ callsInFlight, storeIsAvoided, invalidationLag }
   gauge('media_cache_breaker_open', '1 while reads go past the store, because it is out of reach or too slow', () => (storeIsAvoided() ? 1 : 0));
   gauge('media_invalidation_lag_seconds', 'Age of the newest moment up to which all events are known to be applied; NaN: unknown', () => invalidationLag() ?? Number.NaN);
   return {
-    registry,
+    registry: Registry.merge([registry, ...others]),
     cache: (event) => {
       switch (event.type) {
         case 'answered':

@@ -5,10 +5,16 @@ export interface Viewer {
   readonly kind: 'anonymous';
 }
 
-/** `mutate` is asked before a mutation's body is read, when nothing but the request's headers is known; the others once their owner is. */
-export type Action =
-  | { readonly kind: 'mutate' }
-  | { readonly kind: 'upload' | 'delete'; readonly modelType: string; readonly modelId: string; readonly collectionName: string };
+/** Asked once the owner of what is written is known. */
+export interface OwnerAction {
+  readonly kind: 'upload' | 'import' | 'update' | 'delete';
+  readonly modelType: string;
+  readonly modelId: string;
+  readonly collectionName: string;
+}
+
+/** `mutate` is asked before a mutation's body is read, when nothing but the request's headers is known. */
+export type Action = { readonly kind: 'mutate' } | OwnerAction;
 
 export interface Policy {
   /** @throws AppError UNAUTHENTICATED or FORBIDDEN when the viewer may not. */

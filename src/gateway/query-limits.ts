@@ -14,10 +14,12 @@ const maxComplexity = 10_000;
 /** A field costs a point, and its children's; those of a list as often as it has elements, which for a list of media is assumed. */
 const assumedListSize = 50;
 
-/** Fields that cost more: `url` is one in a batch of calls, the others each make a call of their own. */
+/** Fields that cost more: a URL is one in a batch of calls, most others make a call of their own, and an import may last for minutes. */
 const pointsOf = new Map([
   ['url', 2],
-  ...['media', 'mediaByUUID', 'mediaURL', 'uploadFile', 'deleteMedia'].map((field) => [field, 20] as const),
+  ['modelMediaURL', 3],
+  ['importMedia', 500],
+  ...['media', 'mediaByUUID', 'mediaURL', 'uploadFile', 'updateMedia', 'reorderMedia', 'deleteMedia'].map((field) => [field, 20] as const),
 ]);
 
 const estimate: ComplexityEstimator = ({ field, args, childComplexity }) => {

@@ -37,6 +37,8 @@ export interface UrlQuery {
   readonly id: string;
   /** 0: the service's default. */
   readonly expirySeconds: number;
+  /** Empty: the file itself. */
+  readonly conversion: string;
 }
 
 type HeaderValue = string | readonly string[] | undefined;
@@ -70,18 +72,19 @@ function createLoaders({ media, mediaReader, users }: Services, explain: Explain
   };
 }
 
-/** Each is a call of its own. */
-const maxExpiries = 10;
+/** Different pairs of expiry and conversion that a request may ask for: each is a call of its own. */
+const maxUrlKinds = 10;
 
-/** One batch per expiry that is asked for; nearly always one. */
+/** One batch per expiry and conversion that are asked for; nearly always one. */
 function urlLoaders(media: MediaClient): Loaders['mediaUrl'] {
-  const byExpiry = new Map<number, DataLoader<string, FileURL>>();
-  return ({ id, expirySeconds }) => {
-    if (byExpiry.size >= maxExpiries && !byExpiry.has(expirySeconds)) {
-      throw new AppError('BAD_USER_INPUT', `A request can ask for ${maxExpiries} different expirySeconds at most.`);
+  const loaders = new Map<string, DataLoader<string, FileURL>>();
+  return ({ id, expirySeconds, conversion }) => {
+    const kind = `${expirySeconds} ${conversion}`;
+    if (loaders.size >= maxUrlKinds && !loaders.has(kind)) {
+      throw new AppError('BAD_USER_INPUT', `A request can ask for ${maxUrlKinds} different pairs of expirySeconds and conversion at most.`);
     }
-    const loader = byExpiry.get(expirySeconds) ?? new DataLoader((ids) => media.urls(ids, expirySeconds), { maxBatchSize });
-    byExpiry.set(expirySeconds, loader);
+    const loader = loaders.get(kind) ?? new DataLoader((ids) => media.urls(ids, { expirySeconds, conversion }), { maxBatchSize });
+    loaders.set(kind, loader);
     return loader.load(id);
   };
 }

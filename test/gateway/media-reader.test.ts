@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { CacheEvent } from '../../src/cache/cache-events.js';
 import { MemoryStore } from '../../src/cache/memory-store.js';
 import type { Media } from '../../src/contract/generated/media/v1/Media.js';
+import type { ModelFiles } from '../../src/contract/generated/media/v1/ModelFiles.js';
 import { entryKey, MediaReader, type ModelMedia } from '../../src/gateway/media-reader.js';
 
 const query = { modelType: 'App\\Models\\User', modelId: '1:{\u00e4}', collectionName: 'avatars' };
@@ -33,7 +34,9 @@ const media: fc.Arbitrary<Media> = fc.record({
   updated_at: text,
   sha256: text,
 });
-const files = fc.array(media, { maxLength: 5 }).map((list): ModelMedia => ({ media: list, total: list.length }));
+const someFiles = fc.array(media, { minLength: 1, maxLength: 5 }).map((list): ModelMedia => ({ media: list, total: list.length, fallbackUrl: '' }));
+const noFiles = text.map((fallbackUrl): ModelMedia => ({ media: [], total: 0, fallbackUrl }));
+const files = fc.oneof({ weight: 4, arbitrary: someFiles }, { weight: 1, arbitrary: noFiles });
 
 /** A reader whose media service has these files, and what it does. */
 class Bench {
@@ -48,7 +51,8 @@ class Bench {
       this.payloads.push(...fills.map(({ payload }) => payload));
       return fill(fills);
     };
-    const filesByModels = (queries: readonly unknown[]): Promise<{ media: Media[]; total: number }[]> => Promise.resolve(queries.map(() => ({ media: [...found.media], total: found.total })));
+    const answer = { media: [...found.media], total: found.total, fallback_url: found.fallbackUrl };
+    const filesByModels = (queries: readonly unknown[]): Promise<ModelFiles[]> => Promise.resolve(queries.map(() => answer));
     const observe = (event: CacheEvent): void => void this.sources.push(event.type === 'answered' ? event.source : event.type);
     this.#reader = new MediaReader({ client: { filesByModels }, store: this.store, settings, observe, maxAgeMs: () => Infinity });
   }
@@ -94,19 +98,22 @@ describe('MediaReader', () => {
   });
 
   it('loads anew what another program has stored', async () => {
-    const wrongMedia = fc.tuple(media, fc.constantFrom('id', 'size', 'sha256'), fc.constantFrom(null, true, {})).map(([file, field, value]) => ({ total: 1, media: [{ ...file, [field]: value }] }));
+    const wrongMedia = fc.tuple(media, fc.constantFrom('id', 'size', 'sha256'), fc.constantFrom(null, true, {})).map(([file, field, value]) => ({ total: 1, media: [{ ...file, [field]: value }], fallbackUrl: '' }));
     const foreign = fc.oneof(
       text,
       fc.json(),
       wrongMedia.map((value) => JSON.stringify(value)),
       files.map(({ media: list }) => JSON.stringify(list)),
-      files.map(({ media: list }) => JSON.stringify({ total: String(list.length), media: list })),
+      files.map(({ media: list }) => JSON.stringify({ total: String(list.length), media: list, fallbackUrl: '' })),
+      // As the formats before this one.
+      files.map(({ media: list, total }) => JSON.stringify({ total, media: list })),
     );
     await fc.assert(
       fc.asyncProperty(foreign, async (payload) => {
-        const bench = new Bench({ total: 0, media: [] });
+        const empty = { total: 0, media: [], fallbackUrl: '' };
+        const bench = new Bench(empty);
         await bench.plant(payload);
-        expect(await bench.read()).toEqual({ total: 0, media: [] });
+        expect(await bench.read()).toEqual(empty);
         expect(bench.sources).toContain('undecodable');
       }),
     );

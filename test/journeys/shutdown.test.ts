@@ -50,7 +50,7 @@ describe('SIGTERM', () => {
     const { url } = program;
     const file = heldFile(size);
     const { answer } = startUpload(url, { modelType: 'Film', modelId: '1', collectionName: 'reels' }, file.chunks);
-    await waitFor(async () => (await bytesBelow(data.path)) >= size / 2, { what: 'half of the file to be on its way' });
+    await waitFor(async () => (await bytesBelow(data.path)) >= size / 4, { what: 'a good part of the file to be on its way' });
     for (const signal of ['SIGTERM', 'SIGTERM', 'SIGINT'] as const) program.process.signal(signal);
     await program.process.waitForLine(/stopping/);
     file.release();
@@ -93,7 +93,7 @@ describe('SIGTERM', () => {
 
       const file = heldFile(size);
       const { answer } = startUpload(writer.url, { modelType: 'Film', modelId: '2', collectionName: 'reels' }, file.chunks);
-      await waitFor(async () => (await bytesBelow(data.path)) >= size / 2, { what: 'half of the file to be on its way' });
+      await waitFor(async () => (await bytesBelow(data.path)) >= size / 4, { what: 'a good part of the file to be on its way' });
       for (const stopping of [media, writer]) stopping.process.signal('SIGTERM');
       await Promise.all([media, writer].map((stopping) => stopping.process.waitForLine(/stopping/)));
       file.release();
