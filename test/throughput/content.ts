@@ -1,0 +1,25 @@
+/**
+ * The bytes that are measured with: the same for the plain process and for the uploads.
+ * Invariant: no two files are equal, so that no deduplication saves anybody work; making them costs next to nothing.
+ */
+import { randomBytes } from 'node:crypto';
+
+export interface Load {
+  files: number;
+  /** Of each file. */
+  bytes: number;
+}
+
+const chunkBytes = 65_536;
+const noise = randomBytes(chunkBytes);
+
+/** The chunks of one file of a round. Each is a buffer of its own: whoever sends it may keep it for a while. */
+export function* contentOf(round: number, file: number, bytes: number): Generator<Buffer> {
+  for (let left = bytes; left > 0; left -= chunkBytes) {
+    const chunk = Buffer.from(left < chunkBytes ? noise.subarray(0, left) : noise);
+    chunk.writeUInt32BE(round, 0);
+    chunk.writeUInt32BE(file, 4);
+    chunk.writeUInt32BE(left, 8);
+    yield chunk;
+  }
+}
