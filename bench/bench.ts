@@ -1,0 +1,91 @@
+/**
+ * `npm run bench`: each question to each contender in turn, several rounds, told as a table, as JSON and as a picture. See README.md.
+ * A contender that fails or answers differently is told, has no figure, and makes the command exit with 1; the others go on.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Contender } from './contenders.js';
+import { Machine } from './machine.js';
+import { isQuiet, measure, type Measurement, type Plan } from './measure.js';
+import { readOptions, type Options } from './options.js';
+import { root } from './places.js';
+import type { Question } from './questions/question.js';
+import { pictureOf } from './report/picture.js';
+import { summarise } from './report/summary.js';
+import { tableOf } from './report/table.js';
+import { startServices, type Services } from './services.js';
+
+const options = readOptions(process.argv.slice(2), join(root, 'docs/bench'));
+if (options) await run(options);
+
+async function run(chosen: Options): Promise<void> {
+  const machine = Machine.prepare();
+  const about = `${new Date().toISOString().slice(0, 10)}, medians of ${chosen.rounds} interleaved rounds of ${chosen.seconds} s, ${machine.describe()}`;
+  say(about);
+  const services = await startServices();
+  process.once('SIGINT', () => void services.stop().finally(() => process.exit(130)));
+  const measurements: Measurement[] = [];
+  try {
+    for (const question of chosen.questions) {
+      // One after the other: they share the cores.
+      // oxlint-disable no-await-in-loop
+      const answered = await ask(question, chosen, { services, machine });
+      for (const answer of summarise(answered)) say(`\n${tableOf(answer)}\n`);
+      measurements.push(...answered);
+      if (chosen.out !== undefined) await write(resolve(root, chosen.out), about, measurements);
+      // oxlint-enable no-await-in-loop
+    }
+  } finally {
+    await services.stop();
+  }
+}
+
+/** All rounds of one question. The order of the contenders is another in each round, so that no one always comes after the same. */
+async function ask(question: Question, { contenders, rounds, seconds, tries, profile }: Options, stage: { services: Services; machine: Machine }): Promise<Measurement[]> {
+  const asked = contenders.filter((contender) => question.suits(contender));
+  const nodeArgs = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(root, profile)}`];
+  const turns = Array.from({ length: rounds }, (_, round) => rotated(asked, round).map((contender) => ({ round, contender }))).flat();
+  const measurements: Measurement[] = [];
+  for (const [index, { round, contender }] of turns.entries()) {
+    const plan = { ...stage, round, seconds, nodeArgs, flush: index === 0 || !question.keepsRedis };
+    try {
+      // oxlint-disable-next-line no-await-in-loop
+      const measurement = await quietest(tries, contender, question, plan);
+      measurements.push(measurement);
+      say(`${question.title}, ${index + 1} of ${turns.length}: ${progressOf(measurement)}`);
+    } catch (error) {
+      process.exitCode = 1;
+      say(`${question.title}, ${index + 1} of ${turns.length}: ${contender.name} FAILED: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return measurements;
+}
+
+async function quietest(tries: number, contender: Contender, question: Question, plan: Plan): Promise<Measurement> {
+  const measurement = await measure(contender, question, plan);
+  if (isQuiet(measurement) || tries <= 1) return measurement;
+  const again = await quietest(tries - 1, contender, question, plan);
+  return again.disturbed < measurement.disturbed ? again : measurement;
+}
+
+function rotated(contenders: readonly Contender[], round: number): Contender[] {
+  const first = round % Math.max(1, contenders.length);
+  return [...contenders.slice(first), ...contenders.slice(0, first)];
+}
+
+function progressOf({ contender, throughput, p50, cpuMicros, disturbed }: Measurement): string {
+  const others = isQuiet({ disturbed }) ? '' : `, ${Math.round(disturbed * 100)} % of the core taken by others`;
+  return `${contender} ${Math.round(throughput).toLocaleString('en')} req/s, p50 ${p50.toFixed(2)} ms, ${Math.round(cpuMicros)} µs of CPU${others}`;
+}
+
+async function write(directory: string, about: string, measurements: readonly Measurement[]): Promise<void> {
+  const answers = summarise(measurements);
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, 'results.json'), `${JSON.stringify({ about, answers, measurements }, undefined, 1)}\n`);
+  await writeFile(join(directory, 'results.txt'), `${about}\n\n${answers.map(tableOf).join('\n\n')}\n`);
+  await writeFile(join(directory, 'results.svg'), pictureOf(answers, { title: 'Answers per second on one core', note: about }));
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

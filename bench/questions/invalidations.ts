@@ -1,0 +1,28 @@
+/** What does an invalidation every 10 ms cost, over 10,000 hot owners? The same reads undisturbed, and beside changes that come as events. */
+import { userQuery } from '../data.js';
+import { oneOf } from '../random.js';
+import { everyoneWhoInvalidates, firstIds, type Question } from './question.js';
+
+const [owners, everyMs] = [10_000, 10];
+
+function hotOwners(title: string, disturbed: boolean): Question {
+  return {
+    name: 'invalidations',
+    title,
+    quick: false,
+    suits: (contender) => everyoneWhoInvalidates(contender) && contender.caches,
+    begin: ({ random, services }) => {
+      const queries = firstIds(owners).map(userQuery);
+      const reads = { fill: queries, next: () => oneOf(queries, random) };
+      if (!disturbed) return reads;
+      const beside = async (): Promise<() => Promise<void>> => {
+        await services.churn(owners, everyMs);
+        return () => services.churn(0, everyMs);
+      };
+      return { ...reads, beside, changed: userQuery };
+    },
+  };
+}
+
+export const undisturbed = hotOwners('one of 10,000 users', false);
+export const invalidations = hotOwners('one of 10,000 users, an invalidation every 10 ms', true);

@@ -1,0 +1,32 @@
+/**
+ * How fast is a warm query of 50 users with their avatars? The first of the two draws from 250 sets, which caches of whole answers can
+ * hold; the second draws a new set from the same 1,000 users each time.
+ */
+import { usersQuery, type Query } from '../data.js';
+import { differentBelow, oneOf, type Random } from '../random.js';
+import { everyone, type Question } from './question.js';
+
+const [users, sets, size] = [1_000, 250, 50];
+
+function anySet(random: Random): Query {
+  return usersQuery(differentBelow(users, size, random).map(String));
+}
+
+export const list: Question = {
+  name: 'list',
+  title: 'list of 50, out of 250 lists',
+  quick: true,
+  suits: everyone,
+  begin: ({ random }) => {
+    const queries = Array.from({ length: sets }, () => anySet(random));
+    return { fill: queries, next: () => oneOf(queries, random) };
+  },
+};
+
+export const newLists: Question = {
+  name: 'new-lists',
+  title: 'list of 50, each list new',
+  quick: false,
+  suits: everyone,
+  begin: ({ random }) => ({ fill: Array.from({ length: 100 }, () => anySet(random)), next: () => anySet(random) }),
+};

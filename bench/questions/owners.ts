@@ -1,0 +1,39 @@
+/**
+ * Does it get slower with more owners? `modelMedia` of one owner, drawn by Zipf's law from 1,000 to 1,000,000 whose media are all in Redis.
+ * Only caches by owner can be filled with a million in reasonable time, and the question is ours: with and without the in-process tier.
+ */
+import { modelMediaQuery, usersQuery, type Query } from '../data.js';
+import { zipf } from '../random.js';
+import type { Question } from './question.js';
+
+const listSize = 500;
+
+/** Fills the same entries as `modelMedia` would, 500 at a time. */
+function* allOwners(count: number): Generator<Query> {
+  for (let first = 0; first < count; first += listSize) yield usersQuery(Array.from({ length: Math.min(listSize, count - first) }, (_, index) => String(first + index)));
+}
+
+/** Owners next to each other in rank are not next to each other in any store. */
+function idOf(rank: number, count: number): string {
+  return String((rank * 7_919) % count);
+}
+
+const filled = new Set<number>();
+
+function fillOnce(count: number): Iterable<Query> {
+  if (filled.has(count)) return [];
+  filled.add(count);
+  return allOwners(count);
+}
+
+export const owners: readonly Question[] = [1_000, 10_000, 100_000, 1_000_000].map((count) => ({
+  name: 'owners',
+  title: `one of ${count.toLocaleString('en')} owners, by Zipf's law`,
+  quick: false,
+  keepsRedis: true,
+  suits: ({ kind, caches }) => kind === 'ours' && caches,
+  begin: ({ random }) => {
+    const rank = zipf(count, random);
+    return { fill: fillOnce(count), next: () => modelMediaQuery(idOf(rank(), count)) };
+  },
+}));

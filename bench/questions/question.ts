@@ -1,0 +1,58 @@
+/** What a question is: whom it asks, what it asks them, and what happens meanwhile. */
+import type { Contender, RunningContender } from '../contenders.js';
+import type { Query } from '../data.js';
+import type { Random } from '../random.js';
+import type { Services } from '../services.js';
+
+export interface Question {
+  /** For `--question`; variants of one question share it. */
+  readonly name: string;
+  /** For the tables; different for each variant. */
+  readonly title: string;
+  /** Part of `--quick`. */
+  readonly quick: boolean;
+  /** Default 32. Each waits for its answer before it asks again. */
+  readonly connections?: number;
+  /** Default false. What the contender before has stored in Redis is kept, so that a large store is filled once. */
+  readonly keepsRedis?: boolean;
+  suits(contender: Contender): boolean;
+  /** Called once per measurement. */
+  begin(on: Stage): Workload;
+}
+
+export interface Stage {
+  readonly random: Random;
+  readonly gateway: RunningContender;
+  readonly services: Services;
+}
+
+export interface Workload {
+  /** The next query, drawn at random. */
+  next(): Query;
+  /** Asked once each, before anything is measured, of contenders that keep what they have read. */
+  readonly fill?: Iterable<Query>;
+  /** Begins what happens beside the reads. Resolves with what ends it; rejections there fail the measurement. */
+  readonly beside?: () => Promise<() => Promise<void>>;
+  /** Asks for what has changed: at the end the answers must show it. Only where something changes. */
+  readonly changed?: (owner: string) => Query;
+}
+
+/** The ids of the first `count` users. */
+export function firstIds(count: number): string[] {
+  return Array.from({ length: count }, (_, id) => String(id));
+}
+
+/** Everyone but the process that only shows what a miss costs. */
+export function everyone({ kind }: Contender): boolean {
+  return kind !== 'bare';
+}
+
+/** Those who have services to ask: the floor never misses. */
+export function everyoneWhoMisses({ kind }: Contender): boolean {
+  return kind !== 'bare' && kind !== 'floor';
+}
+
+/** Those who have something to drop, and do. */
+export function everyoneWhoInvalidates(contender: Contender): boolean {
+  return everyoneWhoMisses(contender) && contender.invalidates;
+}
