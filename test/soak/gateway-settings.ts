@@ -3,7 +3,7 @@ import type { Env } from './fleet.js';
 import { explainToken } from './questions.js';
 
 /** The queues that all gateways share. */
-export const sharedQueues = ['api-gateway-media-uploaded', 'api-gateway-media-deleted'] as const;
+export const sharedQueues = ['api-gateway-media-uploaded', 'api-gateway-media-deleted', 'api-gateway-media-updated'] as const;
 
 /** δ: how many milliseconds an answer in the process may be behind an applied event. */
 export const leaseMs = 250;

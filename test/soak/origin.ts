@@ -75,7 +75,7 @@ export async function startOrigin({ keys, random, committed, deleted }: OriginOp
   const filesOf = ({ model_type, model_id, collection_name }: ModelQuery): ModelFiles => {
     const asked = keys.owner(model_type, model_id)?.keys.filter(({ collection }) => collection_name === '' || collection === collection_name) ?? [];
     const media = asked.flatMap((key) => stateOf(key).media ?? []);
-    return { media, total: media.length };
+    return { media, total: media.length, fallback_url: '' };
   };
   const found = (id: string): Media | undefined => {
     const key = byMediaId.get(id);
@@ -131,6 +131,11 @@ export async function startOrigin({ keys, random, committed, deleted }: OriginOp
     GetFileByUUID: unimplemented,
     GetFileURLs: unimplemented,
     UploadFile: unimplemented,
+    UpdateFile: unimplemented,
+    ReorderFiles: unimplemented,
+    ImportFile: unimplemented,
+    VerifyFile: unimplemented,
+    GetStats: unimplemented,
   };
   const userHandlers: UserServiceHandlers = {
     GetUsers: ({ request: { ids } }, callback) => callback(null, { results: ids.map((id) => ({ user: { id, name: id, email: '' } })) }),
