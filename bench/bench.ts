@@ -28,37 +28,39 @@ async function run(chosen: Options): Promise<void> {
   try {
     for (const question of chosen.questions) {
       // One after the other: they share the cores.
-      // oxlint-disable no-await-in-loop
-      const answered = await ask(question, chosen, { services, machine });
-      for (const answer of summarise(answered)) say(`\n${tableOf(answer)}\n`);
-      measurements.push(...answered);
-      if (chosen.out !== undefined) await write(resolve(root, chosen.out), about, measurements);
-      // oxlint-enable no-await-in-loop
+      // oxlint-disable-next-line no-await-in-loop
+      for await (const measured of ask(question, chosen, { services, machine })) {
+        measurements.push(...measured);
+        if (chosen.out !== undefined) await write(resolve(root, chosen.out), about, measurements);
+      }
+      for (const answer of summarise(measurements.filter((measurement) => measurement.question === question.title))) say(`\n${tableOf(answer)}\n`);
     }
   } finally {
     await services.stop();
   }
 }
 
-/** All rounds of one question. The order of the contenders is another in each round, so that no one always comes after the same. */
-async function ask(question: Question, { contenders, rounds, seconds, tries, profile }: Options, stage: { services: Services; machine: Machine }): Promise<Measurement[]> {
+/** All rounds of one question, each given as it ends. The order of the contenders is another in each round, so that no one always comes after the same. */
+async function* ask(question: Question, { contenders, rounds, seconds, tries, profile }: Options, stage: { services: Services; machine: Machine }): AsyncGenerator<Measurement[]> {
   const asked = contenders.filter((contender) => question.suits(contender));
   const nodeArgs = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(root, profile)}`];
-  const turns = Array.from({ length: rounds }, (_, round) => rotated(asked, round).map((contender) => ({ round, contender }))).flat();
-  const measurements: Measurement[] = [];
-  for (const [index, { round, contender }] of turns.entries()) {
-    const plan = { ...stage, round, seconds, nodeArgs, flush: index === 0 || !question.keepsRedis };
-    try {
-      // oxlint-disable-next-line no-await-in-loop
-      const measurement = await quietest(tries, contender, question, plan);
-      measurements.push(measurement);
-      say(`${question.title}, ${index + 1} of ${turns.length}: ${progressOf(measurement)}`);
-    } catch (error) {
-      process.exitCode = 1;
-      say(`${question.title}, ${index + 1} of ${turns.length}: ${contender.name} FAILED: ${error instanceof Error ? error.message : String(error)}`);
+  for (let round = 0; round < rounds; round += 1) {
+    const measurements: Measurement[] = [];
+    for (const [index, contender] of rotated(asked, round).entries()) {
+      const turn = `${question.title}, ${round * asked.length + index + 1} of ${rounds * asked.length}`;
+      const plan = { ...stage, round, seconds, nodeArgs, flush: round + index === 0 || !question.keepsRedis };
+      try {
+        // oxlint-disable-next-line no-await-in-loop
+        const measurement = await quietest(tries, contender, question, plan);
+        measurements.push(measurement);
+        say(`${turn}: ${progressOf(measurement)}`);
+      } catch (error) {
+        process.exitCode = 1;
+        say(`${turn}: ${contender.name} FAILED: ${error instanceof Error ? error.message : String(error)}`);
+      }
     }
+    yield measurements;
   }
-  return measurements;
 }
 
 async function quietest(tries: number, contender: Contender, question: Question, plan: Plan): Promise<Measurement> {

@@ -18,11 +18,13 @@ type Frame = z.infer<typeof callFrame>;
 const shownFunctions = 15;
 const idle = new Set(['(idle)', '(program)', '(root)']);
 
+/** Has the time of all that it calls, too: it shares the visitor of GraphQL with the validation. */
+const limits = { name: 'complexity and variables', matches: ({ url }: Frame) => /query-limits|graphql-query-complexity/.test(url) };
+
 /** The first that matches a function, or else its nearest caller that one matches, has its time. */
 const phases: readonly { name: string; matches: (frame: Frame) => boolean }[] = [
   { name: 'garbage collection', matches: ({ functionName }) => functionName === '(garbage collector)' },
   { name: 'parsing and validation of GraphQL', matches: ({ url }) => /graphql\/(?:language|validation)\/|parseDocument/.test(url) },
-  { name: 'complexity and variables', matches: ({ url, functionName }) => /query-limits|graphql-query-complexity/.test(url) || functionName === 'getVariableValues' },
   { name: 'resolvers, loaders and users', matches: ({ url }) => /dist\/gateway\/(?:.*resolvers|media-directive|request-context|arguments|user-client|explain)|dataloader/.test(url) },
   { name: 'cache: copies, keys, metrics', matches: ({ url }) => /dist\/(?:cache|gateway\/(?:media-reader|metrics|policy))|lru-cache|prom-client/.test(url) },
   { name: 'Redis', matches: ({ url }) => /ioredis|redis-parser|@ioredis/.test(url) },
@@ -31,7 +33,7 @@ const phases: readonly { name: string; matches: (frame: Frame) => boolean }[] = 
   { name: 'serialisation', matches: ({ functionName, url }) => functionName === 'stringify' || /prettyJSONStringify|fast-json-stringify/.test(functionName + url) },
   { name: 'Apollo Server', matches: ({ url }) => /@apollo\/|as-integrations/.test(url) },
   { name: 'Fastify and its parsers', matches: ({ url }) => /fastify|find-my-way|secure-json-parse|fast-content-type|light-my|avvio|dist\/gateway\/http-server|dist\/gateway\/multipart/.test(url) },
-  { name: 'node: HTTP, sockets, streams', matches: ({ url }) => url.startsWith('node:') },
+  { name: 'node: HTTP, sockets, streams', matches: ({ url }) => /^node:(?!internal\/crypto|crypto)/.test(url) },
 ];
 
 for (const file of process.argv.slice(2)) process.stdout.write(`${describe(file, profile.parse(JSON.parse(readFileSync(file, 'utf8'))))}\n`);
@@ -59,16 +61,15 @@ function describe(file: string, { nodes, samples, timeDeltas }: Profile): string
       .slice(0, rows)
       .map(([name, micros]) => `${((micros / total) * 100).toFixed(1).padStart(6)} %  ${name}`)
       .join('\n');
-  return `${file}: ${(total / 1e6).toFixed(1)} s of work\n\nby phase\n${table(byPhase, phases.length + 1)}\n\nby function, self time\n${table(byFunction, shownFunctions)}\n`;
+  return `${file}: ${(total / 1e6).toFixed(1)} s of work\n\nby phase\n${table(byPhase, phases.length + 2)}\n\nby function, self time\n${table(byFunction, shownFunctions)}\n`;
 }
 
 function phaseOf(id: number, frames: ReadonlyMap<number, Frame>, parents: ReadonlyMap<number, number>): string {
-  for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
-    const frame = frames.get(at);
-    const phase = frame && phases.find(({ matches }) => matches(frame));
-    if (phase) return phase.name;
-  }
-  return 'other';
+  const stack: Frame[] = [];
+  for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) stack.push(...[frames.get(at)].filter((frame) => frame !== undefined));
+  if (stack.some(limits.matches)) return limits.name;
+  const [first] = stack.flatMap((frame) => phases.find(({ matches }) => matches(frame)) ?? []);
+  return first?.name ?? 'other';
 }
 
 function placeOf({ url, lineNumber }: Frame): string {
