@@ -55,6 +55,7 @@ export function isQuiet({ disturbed }: Pick<Measurement, 'disturbed'>): boolean 
 }
 
 const defaultConnections = 32;
+const fillConnections = 4;
 const compared = 20;
 const warmSliceMs = 250;
 /** Ours keeps copies only once it has proof that events come through, a second or two after its start. */
@@ -72,7 +73,7 @@ export async function measure(contender: Contender, question: Question, plan: Pl
     try {
       const workload = question.begin({ random: randomFrom(round + 1), gateway, services });
       await compare(load, drawn(workload), none);
-      if (contender.caches && workload.fill) await load.run(each(workload.fill));
+      if (contender.caches && workload.fill) await fill(gateway.url, workload.fill);
       await warm(load, workload, { pid: gateway.process.pid, seconds: Math.max(plan.seconds / 2, minWarmSeconds) });
       await compare(load, drawn(workload), none);
       const end = await workload.beside?.();
@@ -86,6 +87,16 @@ export async function measure(contender: Contender, question: Question, plan: Pl
     }
   } finally {
     await gateway.process.stop();
+  }
+}
+
+/** With few connections: many long lists of misses at once would only wait for each other, until some give up. */
+async function fill(url: string, queries: Iterable<Query>): Promise<void> {
+  const load = await Load.connect(url, fillConnections);
+  try {
+    await load.run(each(queries));
+  } finally {
+    load.close();
   }
 }
 

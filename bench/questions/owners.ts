@@ -6,9 +6,9 @@ import { modelMediaQuery, usersQuery, type Query } from '../data.js';
 import { zipf } from '../random.js';
 import type { Question } from './question.js';
 
-const listSize = 500;
+const listSize = 100;
 
-/** Fills the same entries as `modelMedia` would, 500 at a time. */
+/** Fills the same entries as `modelMedia` would, 100 at a time. */
 function* allOwners(count: number): Generator<Query> {
   for (let first = 0; first < count; first += listSize) yield usersQuery(Array.from({ length: Math.min(listSize, count - first) }, (_, index) => String(first + index)));
 }
