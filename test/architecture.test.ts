@@ -24,7 +24,7 @@ const homes: Record<string, readonly string[]> = {
   fastify: ['gateway/http-server.ts', 'media/http/http-server.ts'],
   '@apollo/server': ['gateway/http-server.ts'],
   '@as-integrations/fastify': ['gateway/http-server.ts'],
-  '@grpc/grpc-js': ['contract', 'runtime/grpc.ts', 'gateway/media-client.ts', 'media/grpc-server.ts', 'media/media-service.ts', 'users/users-service.ts'],
+  '@grpc/grpc-js': ['contract', 'runtime/flow-control.ts', 'runtime/grpc.ts', 'gateway/media-client.ts', 'media/grpc-server.ts', 'media/media-service.ts', 'users/users-service.ts'],
   kysely: ['media'],
   libsql: ['media/rows/sqlite-database.ts'],
   pg: ['media/rows/postgres-database.ts'],

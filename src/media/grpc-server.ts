@@ -14,6 +14,7 @@ import type { ModelQuery as ModelQueryMessage } from '../contract/generated/medi
 import { toGrpcError } from '../contract/grpc-errors.js';
 import { checkIdentifier } from '../contract/identifier.js';
 import { maxBatchSize, MediaService } from '../contract/services.js';
+import { wideWindows } from '../runtime/flow-control.js';
 import { listenGrpc, serverCredentials, type TlsFiles } from '../runtime/grpc.js';
 import type { Logger } from '../runtime/logger.js';
 import type { HostPort } from '../runtime/setting-types.js';
@@ -64,7 +65,7 @@ const serverOptions = {
 export async function startMediaGrpc(options: MediaGrpcOptions): Promise<MediaGrpcServer> {
   const { log, address, tls, drainMs = 6_000 } = options;
   const inFlight = new InFlight();
-  const server = new Server(serverOptions);
+  const server = new Server({ ...serverOptions, interceptors: [wideWindows()] });
   server.addService(MediaService.service, handlers(options, inFlight));
   const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
   health.addToServer(server);
