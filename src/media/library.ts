@@ -42,6 +42,9 @@ export interface ModelMedia extends ModelFiles {
   fallbackUrl: string;
 }
 
+/** What a transaction may have added. */
+export type Added = 'events' | 'events and conversions';
+
 export interface LibraryOptions {
   store: MediaStore;
   conversions: Pick<ConversionStore, 'find'>;
@@ -54,8 +57,8 @@ export interface LibraryOptions {
   signer: UrlSigner;
   /** Base of the signed URLs; asked each time. */
   publicUrl: () => string;
-  /** Called after a transaction that may have added events or conversions. */
-  onCommit: () => void;
+  /** Called after a transaction that may have added events, or conversions. */
+  onCommit: (added: Added) => void;
   counters: Pick<Counters, 'add'>;
 }
 
@@ -120,7 +123,7 @@ export class Library {
       { ...accepted, ...kind, sha256, md5, size, disk: blobs.disk, keepLatest: rule.keepLatest, conversions, from },
       () => bytes.commit(),
     );
-    onCommit();
+    onCommit(conversions.length > 0 ? 'events and conversions' : 'events');
     return media;
   }
 
@@ -157,7 +160,7 @@ export class Library {
     const { store, counters, onCommit } = this.#options;
     const removed = await store.remove(id);
     if (!removed) return undefined;
-    onCommit();
+    onCommit('events');
     await counters.add({ deletions: 1 });
     return removed;
   }
@@ -165,7 +168,7 @@ export class Library {
   /** The row as it is now; undefined when there is none. Idempotent. @throws AppError BAD_USER_INPUT */
   async update(id: string, changes: MediaChanges): Promise<Media | undefined> {
     const updated = await this.#options.store.update(id, acceptChanges(changes));
-    this.#options.onCommit();
+    this.#options.onCommit('events');
     return updated;
   }
 
@@ -173,7 +176,7 @@ export class Library {
   async reorder(collection: CollectionKey, ids: readonly string[]): Promise<Media[]> {
     acceptOwner(collection);
     const files = await this.#options.store.reorder(collection, ids);
-    this.#options.onCommit();
+    this.#options.onCommit('events');
     return files;
   }
 

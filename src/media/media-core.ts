@@ -14,7 +14,7 @@ import { keptKeys } from './http/url-keys.js';
 import { Importer } from './import/importer.js';
 import { openFailedMedia } from './import/open-failed-media.js';
 import type { MediaProvider } from './import/provider.js';
-import { Library } from './library.js';
+import { Library, type LibraryOptions } from './library.js';
 import type { BlobRecords } from './rows/blob-records.js';
 import type { ConversionStore } from './rows/conversion-store.js';
 import { bufferCounters } from './rows/buffered-counters.js';
@@ -38,8 +38,8 @@ export interface MediaCoreOptions {
   lifecycle: Lifecycle;
   /** The base of the URLs of the bytes, without a trailing slash; asked for each URL. */
   publicUrl: () => string;
-  /** Called after a transaction that may have added events or conversions. */
-  onCommit: () => void;
+  /** Called after a transaction that may have added events, or conversions. */
+  onCommit: LibraryOptions['onCommit'];
   /** Hears of everything that is counted. */
   counted: (amounts: Amounts) => void;
   /** Whose media can be imported by their id. */

@@ -18,6 +18,7 @@ import { createDelivery } from './http/delivery.js';
 import { startMediaGrpc } from './grpc-server.js';
 import type { MediaProvider } from './import/provider.js';
 import { openMediaCore } from './media-core.js';
+import type { Added } from './library.js';
 import { createMediaMetrics, type MediaMetrics } from './metrics.js';
 import { OutboxRelay } from './outbox-relay.js';
 import type { Amounts } from './rows/counters.js';
@@ -63,9 +64,9 @@ export function createMediaService({ settings, log, bus, publicUrl, providers = 
   return startWith(log, async (lifecycle) => {
     let relay: OutboxRelay | undefined;
     let converting: ConversionWorker | undefined;
-    const onCommit = (): void => {
+    const onCommit = (added: Added): void => {
       relay?.wake();
-      converting?.wake();
+      if (added === 'events and conversions') converting?.wake();
     };
     let metrics: MediaMetrics | undefined;
     const counted = (amounts: Amounts): void => metrics?.counted(amounts);

@@ -2,9 +2,13 @@
  * File system entries that outlive a power cut: an entry is on disk once its directory was synced, and every directory on the way down to it.
  * Invariant: whoever waits for a directory waits for the entries that lead to it too, also when another call has made them a moment ago.
  */
-import { mkdir, open } from 'node:fs/promises';
+import { closeSync, existsSync, fsync, openSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { hasErrno } from '../../runtime/errno.js';
+
+const toDisk = promisify(fsync);
 
 export class DurableDirectories {
   /** Directories that exist, or soon will, while their own entries are on their way to the disk. */
@@ -24,13 +28,8 @@ export class DurableDirectories {
 
   async #make(path: string): Promise<void> {
     const parent = dirname(path);
-    try {
-      await makeUnlessThere(path);
-    } catch (error) {
-      if (!hasErrno(error, 'ENOENT')) throw error;
-      await this.make(parent);
-      await makeUnlessThere(path);
-    }
+    if (!existsSync(parent)) await this.make(parent);
+    await makeUnlessThere(path);
     await this.sync(parent);
   }
 }
@@ -44,10 +43,10 @@ async function makeUnlessThere(path: string): Promise<void> {
 }
 
 async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
+  const directory = openSync(path, 'r');
   try {
-    await directory.sync();
+    await toDisk(directory);
   } finally {
-    await directory.close();
+    closeSync(directory);
   }
 }

@@ -4,7 +4,7 @@
  * equal bytes that arrive at the same time meet in one file.
  */
 import { randomUUID } from 'node:crypto';
-import type { Stats } from 'node:fs';
+import { existsSync, statSync, type Stats } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -21,6 +21,8 @@ const readBytes = 131_072;
 
 /** A temporary file this old belongs to a process that is gone. */
 const leftoverMs = 3_600_000;
+
+const ifThere = { throwIfNoEntry: false } as const;
 
 /** Makes the directory where needed, and removes what interrupted uploads left in it more than an hour ago. */
 export async function createLocalBlobStore(root: string): Promise<BlobStore> {
@@ -47,12 +49,12 @@ class LocalBlobStore implements BlobStore {
       const path = this.#path(placeOf(staged.sha256));
       let put: Stats | undefined;
       const commit = async (): Promise<void> => {
-        const there = put && (await unlessMissing(stat(path)));
+        const there = put && statSync(path, ifThere);
         if (there && there.ino === put?.ino && there.size === staged.size) return;
         await this.#place(temporary, path, staged.size);
         await this.#directories.sync(dirname(path));
         // None where a cleanup was faster: whoever refers to the blob commits again under its lock.
-        put = await unlessMissing(stat(path));
+        put = statSync(path, ifThere);
       };
       return { ...staged, commit, discard };
     } catch (error) {
@@ -127,11 +129,9 @@ class LocalBlobStore implements BlobStore {
 
   /** Gives the bytes their name, unless a file of their size has it. */
   async #place(temporary: string, path: string, size: number): Promise<void> {
-    const linked = (): Promise<boolean> => unlessThere(link(temporary, path));
-    const isNew = await unlessMissing(linked());
-    if (isNew === undefined) await this.#directories.make(dirname(path));
-    if (isNew ?? (await linked())) return;
-    if ((await unlessMissing(stat(path)))?.size === size) return;
+    if (!existsSync(dirname(path))) await this.#directories.make(dirname(path));
+    if (await unlessThere(link(temporary, path))) return;
+    if (statSync(path, ifThere)?.size === size) return;
     const replacement = this.#temporary();
     try {
       await link(temporary, replacement);

@@ -2,16 +2,21 @@
  * Writes a stream into a new file, the next chunks hashed while the last ones are being written.
  * Invariant: when it resolves, all bytes are on disk; memory is two batches.
  */
-import { open, type FileHandle } from 'node:fs/promises';
+import { closeSync, fdatasync, open, writev, writevSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { BlobDigest } from './blob-digest.js';
 
 /** Smaller chunks are gathered: each write has its price. Larger batches were slower: they fall out of the cache before they are written. */
 const batchBytes = 65_536;
 
+const create = promisify(open);
+const writeBatch = promisify(writev);
+const toDisk = promisify(fdatasync);
+
 /** @throws what `chunks` throws, and Error where the file is there or cannot be written; what was written of it stays. */
 export async function writeNewFile(path: string, chunks: AsyncIterable<Buffer>): Promise<BlobDigest> {
   const digest = new BlobDigest();
-  const file = await open(path, 'wx', 0o600);
+  const file = await create(path, 'wx', 0o600);
   let writing: Promise<void> | undefined;
   try {
     let batch: Buffer[] = [];
@@ -22,28 +27,28 @@ export async function writeNewFile(path: string, chunks: AsyncIterable<Buffer>):
       bytes += chunk.length;
       if (bytes < batchBytes) continue;
       await writing;
-      writing = writeAll(file, batch);
+      writing = writeAll(batch, async (buffers) => (await writeBatch(file, buffers)).bytesWritten);
       // It is awaited before the next one, and at the end; nobody may be waiting when it fails.
       writing.catch(() => undefined);
       batch = [];
       bytes = 0;
     }
     await writing;
-    await writeAll(file, batch);
-    await file.datasync();
+    // Less than a batch: all of a small file, which another thread would cost more than it takes.
+    await writeAll(batch, (buffers) => writevSync(file, buffers));
+    await toDisk(file);
   } finally {
     await writing?.catch(() => undefined);
-    await file.close();
+    closeSync(file);
   }
   return digest;
 }
 
-async function writeAll(file: FileHandle, chunks: readonly Buffer[]): Promise<void> {
+async function writeAll(chunks: readonly Buffer[], write: (buffers: Buffer[]) => Promise<number> | number): Promise<void> {
   for (let rest = chunks.filter(({ length }) => length > 0); rest.length > 0; ) {
     // The disk may take a part only.
     // oxlint-disable-next-line no-await-in-loop
-    const { bytesWritten } = await file.writev(rest);
-    rest = after(rest, bytesWritten);
+    rest = after(rest, await write(rest));
   }
 }
 
