@@ -12,4 +12,6 @@ export default {
   globalSetup: '<rootDir>/test/support/servers/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/servers/global-teardown.ts',
   testTimeout: 60_000,
+  // Tests wait for conditions, so they share the cores; by default jest would leave one of two to nobody.
+  maxWorkers: '100%',
 };
