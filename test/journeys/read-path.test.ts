@@ -5,6 +5,7 @@ import { startFakeOrigin, type FakeOrigin } from '../support/fake-origin.js';
 import { query } from '../support/graphql.js';
 import { startGateway, type Program } from '../support/programs.js';
 import { sharedRedis } from '../support/servers/shared.js';
+import { waitFor } from '../support/wait.js';
 
 const avatarQuery = 'query ($id: ID!) { user(id: $id) { id avatar { id fileName } } }';
 const fiftyUsers = 'query ($ids: [ID!]!) { users(ids: $ids) { id name avatar { id fileName } } }';
@@ -63,7 +64,9 @@ describe('the read path', () => {
   it('makes one user call and one media call for 50 users with avatars, cold, and none to the media service, warm, with one Redis round trip, and with none from then on', async () => {
     const ids = Array.from({ length: 50 }, (_, index) => `crowd-${index}`);
     for (const id of ids) if (!id.endsWith('7')) origin.put([{ model_id: id, file_name: `${id}.png` }]);
+    proxy.resetCounts();
     const cold = await query(urlOf(0), fiftyUsers, { ids });
+    await waitFor(() => proxy.roundTrips() >= 2, { what: 'the fills, behind the answer' });
     expect(cold.errors).toBeUndefined();
     expect(cold.data?.users).toHaveLength(50);
     expect(cold.data).toMatchObject({ users: ids.map((id) => ({ id, avatar: id.endsWith('7') ? null : { fileName: `${id}.png` } })) });
