@@ -24,6 +24,8 @@ export interface Copy<V> {
   readonly generation: string;
   readonly lastEventId: string | undefined;
   readonly bytes: number;
+  /** False once it was invalidated, replaced or dropped: who kept it to spare itself the next look must look again. */
+  isKept: boolean;
 }
 
 type Copies<V> = ReadonlyMap<string, Copy<V>>;
@@ -45,14 +47,19 @@ export class LocalTier<V> implements StoreWatcher {
   constructor({ store, maxOwners = 100_000, maxBytes = 67_108_864, now }: LocalTierOptions) {
     this.#store = store;
     this.#now = now;
-    this.#owners = new LRUCache<string, Copies<V>>({ max: maxOwners, maxSize: maxBytes, sizeCalculation: sizeOf });
+    this.#owners = new LRUCache<string, Copies<V>>({ max: maxOwners, maxSize: maxBytes, sizeCalculation: sizeOf, disposeAfter: (copies, owner) => this.#dropped(copies, owner) });
     store.watch(this);
   }
 
   /** The live copy, if there is one that may be believed. */
-  get({ owner, collection }: EntryKey): Copy<V> | undefined {
+  get(owner: string, collection: string, now = this.#now()): Copy<V> | undefined {
     const copy = this.#owners.get(owner)?.get(collection);
-    return copy && copy.freshUntil > this.#now() && this.#store.isCoherent(owner) ? copy : undefined;
+    return copy && this.#isGood(copy, owner, now) ? copy : undefined;
+  }
+
+  /** Whether `get` would still give this copy, which it gave before. Does not count as a use. */
+  holds(copy: Copy<V>, owner: string, now: number): boolean {
+    return copy.isKept && this.#isGood(copy, owner, now);
   }
 
   /** Before a read is sent to the store; each ticket must be given to `end`. Undefined: its answer cannot be kept. */
@@ -76,6 +83,7 @@ export class LocalTier<V> implements StoreWatcher {
       generation,
       lastEventId,
       bytes: payload.length * 2 + copyOverheadBytes,
+      isKept: true,
     };
     this.#owners.set(key.owner, new Map(this.#owners.peek(key.owner)).set(key.collection, copy));
   }
@@ -98,6 +106,15 @@ export class LocalTier<V> implements StoreWatcher {
     else this.#owners.delete(owner);
   }
 
+  #isGood({ freshUntil }: Copy<V>, owner: string, now: number): boolean {
+    return freshUntil > now && this.#store.isCoherent(owner);
+  }
+
+  #dropped(copies: Copies<V>, owner: string): void {
+    const now = this.#owners.peek(owner);
+    for (const [collection, copy] of copies) if (now?.get(collection) !== copy) copy.isKept = false;
+  }
+
   lost(): void {
     for (const tickets of this.#pending.values()) for (const ticket of tickets) ticket.isVoid = true;
     this.#owners.clear();
@@ -111,7 +128,7 @@ function sizeOf(copies: Copies<unknown>, owner: string): number {
 }
 
 /** What is served to many must not be changed by one. */
-function deepFreeze<T>(value: T): T {
+export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   for (const part of Object.values(value)) deepFreeze(part);
   return Object.freeze(value);

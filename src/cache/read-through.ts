@@ -11,6 +11,7 @@ import { asError } from '../runtime/as-error.js';
 import type { CacheObserver } from './cache-events.js';
 import { entryId, type CacheStore, type Cause, type EntryKey, type Hit, type LeaseRequest, type Lookup } from './cache-store.js';
 import { Flights, noLanding, type Codec, type Leased } from './flights.js';
+import { foundInCopy, LocalReads } from './local-reads.js';
 import { LocalTier, type Ticket } from './local-tier.js';
 import { Round, type Read, type Result } from './round.js';
 import { processTime, type Time } from './time.js';
@@ -94,6 +95,13 @@ export class ReadThrough<V> {
     return keys.map((key) => round.valueOf(entryId(key)));
   }
 
+  /** Reads from copies in this process, without a promise; undefined while there are none, or none may be believed. */
+  readNow(): LocalReads<V> | undefined {
+    const local = this.#believedLocal();
+    const { observe, isNegative } = this.#options;
+    return local && new LocalReads({ local, isDistrusted: (owner) => this.#unconfirmed.covers(owner), observe, isNegative, now: this.#time.now() });
+  }
+
   /**
    * Drops what is cached for the owner's collection, and for all its collections together; without `collection`, all of the owner.
    * Idempotent. Once it has resolved, no later read returns what was loaded before the call. Rejects when the store did not confirm.
@@ -119,8 +127,7 @@ export class ReadThrough<V> {
 
   async #read(reads: readonly Read[], round: Round<V>, tries: number): Promise<void> {
     const maxAgeMs = this.#options.maxAgeMs?.() ?? Infinity;
-    // While events may be missing there are no copies either: who applies them may be too old to announce it.
-    const local = maxAgeMs === Infinity ? this.#local : undefined;
+    const local = this.#believedLocal(maxAgeMs);
     const rest = reads.filter((read) => !this.#answerFromCopy(read, local, round));
     if (rest.length === 0) return;
     const asked = rest.map((read): Asked => {
@@ -149,11 +156,16 @@ export class ReadThrough<V> {
     await Promise.all([this.#loadLeased(leased, round), this.#wait(waiting, round, tries), this.#loadPast(past, round)]);
   }
 
+  /** While events may be missing there are no copies either: who applies them may be too old to announce it. */
+  #believedLocal(maxAgeMs = this.#options.maxAgeMs?.() ?? Infinity): LocalTier<V> | undefined {
+    return maxAgeMs === Infinity ? this.#local : undefined;
+  }
+
   #answerFromCopy(read: Read, local: LocalTier<V> | undefined, round: Round<V>): boolean {
-    const copy = local?.get(read.key);
-    if (!copy) return false;
     const now = this.#time.now();
-    round.answer(read, { value: copy.value, source: 'local', stored: { ...copy, ageMs: now - copy.loaded, ttlMs: copy.expires - now } });
+    const copy = local?.get(read.key.owner, read.key.collection, now);
+    if (!copy) return false;
+    round.answer(read, foundInCopy(copy, now));
     return true;
   }
 

@@ -130,7 +130,9 @@ export class RedisStore implements CacheStore {
   }
 
   isCoherent(owner: string): boolean {
-    return this.#topology.nodeOf(this.#key(owner))?.isCoherent ?? false;
+    // Asked at each read of a copy: for a single server, the key need not be made.
+    const node = this.#topology.single ?? this.#topology.nodeOf(this.#key(owner));
+    return node?.isCoherent ?? false;
   }
 
   async putMark(name: string, text: string, ttlMs: number): Promise<void> {

@@ -13,6 +13,8 @@ import { RedisNode, type RedisNodeOptions } from './redis-node.js';
 
 export interface RedisTopology {
   nodeOf(key: string): RedisNode | undefined;
+  /** The one that owns all keys, where there is only ever one. */
+  readonly single: RedisNode | undefined;
   /** At `host:port`, as a redirection names it. */
   nodeAt(address: string): RedisNode | undefined;
   /** Those that own keys. */
@@ -29,7 +31,7 @@ export type NodeSettings = Omit<RedisNodeOptions, 'connect'> & { log: Logger };
 export function connectTopology(address: RedisAddress, settings: NodeSettings): RedisTopology {
   if (address.kind === 'cluster') return new Cluster(address, settings);
   const node = new RedisNode({ ...settings, connect: connector(address, settings.log) });
-  return { nodeOf: () => node, nodeAt: () => undefined, nodes: () => [node], misrouted: () => undefined, stop: () => node.stop() };
+  return { single: node, nodeOf: () => node, nodeAt: () => undefined, nodes: () => [node], misrouted: () => undefined, stop: () => node.stop() };
 }
 
 /** The first connection of a node reports how it fares; the second fares the same. */
@@ -46,6 +48,7 @@ const refreshMs = 1_000;
 const answerMs = 1_000;
 
 class Cluster implements RedisTopology {
+  readonly single = undefined;
   readonly #address: ClusterAddress;
   readonly #settings: NodeSettings;
   readonly #nodes = new Map<string, RedisNode>();

@@ -19,11 +19,18 @@ export interface RoundOptions<V> {
   giveUpAt: number;
 }
 
-interface Found<V> {
+export interface Found<V> {
   value: V;
   source: Source;
   stored?: Pick<Stored, 'ageMs' | 'ttlMs' | 'generation' | 'lastEventId'>;
   shared?: boolean;
+}
+
+/** What is said of a value that was found. */
+export function answered<V>(key: EntryKey, { source, stored, shared = false }: Found<V>, negative: boolean): Answered {
+  if (!stored) return { type: 'answered', key, source, shared, negative };
+  const { ageMs, ttlMs, generation, lastEventId } = stored;
+  return { type: 'answered', key, source, shared, negative, ageMs, ttlMs, generation, lastEventId };
 }
 
 export class Round<V> {
@@ -47,11 +54,10 @@ export class Round<V> {
     return 'value' in result ? result.value : result.error;
   }
 
-  answer({ key, id }: Read, { value, source, stored, shared = false }: Found<V>): void {
-    const known = stored && { ageMs: stored.ageMs, ttlMs: stored.ttlMs, generation: stored.generation, lastEventId: stored.lastEventId };
-    const answered: Answered = { type: 'answered', key, source, shared, negative: this.#options.isNegative(value), ...known };
-    this.#results.set(id, { value, answered });
-    this.observe(answered);
+  answer({ key, id }: Read, found: Found<V>): void {
+    const event = answered(key, found, this.#options.isNegative(found.value));
+    this.#results.set(id, { value: found.value, answered: event });
+    this.observe(event);
   }
 
   fail({ id }: Read, error: Error): void {

@@ -18,8 +18,12 @@ export const identifier = z
   .max(maxIdentifierLength, `must have at most ${maxIdentifierLength} characters`)
   .refine((text) => !unstorable.test(text), 'must not contain control characters');
 
+/** What nearly all are; a list of 500 would be parsed for half a millisecond. */
+const plain = /^[\w.-]{1,255}$/;
+
 /** `text`, once it has passed. `field` is what the caller calls it. @throws AppError BAD_USER_INPUT saying what is allowed. */
 export function checkIdentifier(field: string, text: string): string {
+  if (plain.test(text)) return text;
   const parsed = identifier.safeParse(text);
   if (parsed.success) return parsed.data;
   throw new AppError('BAD_USER_INPUT', `${field} ${parsed.error.issues[0]?.message ?? 'is not usable'}.`);

@@ -1,24 +1,22 @@
 /**
- * HTTP in, GraphQL through, JSON out: Fastify with Apollo Server behind it. The only file that knows either.
+ * HTTP in, JSON out: Fastify, with the GraphQL routes among others. The only file that makes a server of it.
  * Invariant: whatever a client sends, it gets an answer of the closed list of codes, and the server answers the next request.
  */
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
-import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
 import { fastify, type ConnectionError, type FastifyError, type FastifyInstance, type FastifyPluginAsync, type FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError, type ErrorCode } from '../contract/errors.js';
 import { httpUrlOf, listenHost } from '../runtime/http-url.js';
 import type { Logger } from '../runtime/logger.js';
 import { usable } from '../runtime/settings.js';
-import { errorBody, formatError, isInternal } from './error-format.js';
-import { explainHeader } from './explain.js';
+import { startApollo, type Apollo } from './apollo.js';
+import { errorBody } from './error-format.js';
+import { graphqlPaths, graphqlRoutes } from './graphql-routes.js';
 import { serveHealth, type Parts } from './health.js';
-import { acceptMultipart, preflightHeaders } from './multipart-request.js';
-import { viewerOf } from './policy.js';
-import { maxTokens, queryLimits } from './query-limits.js';
-import { createRequestContext, type RequestContext, type Services } from './request-context.js';
-import { createSchema } from './schema.js';
+import { hotEntrance, type Entrance } from './hot-lane/entrance.js';
+import { HotLane } from './hot-lane/hot-lane.js';
+import type { Services } from './request-context.js';
 
 export interface HttpServerOptions {
   host: string;
@@ -38,15 +36,18 @@ export interface HttpServer {
 /** Of a request that is not multipart. */
 const maxBodyBytes = 1_048_576;
 const uploadTimeoutMs = 300_000;
+/** Longer than load balancers keep theirs. */
+const keepAliveMs = 72_000;
 const drainMs = 7_000;
 
 /** Resolves once requests are answered. @throws Error when the address cannot be bound. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { host, port, services, parts, extraRoutes } = options;
   const { metrics } = services;
+  let enter = straightOn;
   const app = fastify({
+    serverFactory: (next) => serverOf((request, response) => enter(request, response, next)),
     bodyLimit: maxBodyBytes,
-    requestTimeout: uploadTimeoutMs,
     genReqId: requestIdOf,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 2_048 },
@@ -55,8 +56,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       void raw.writeHead(400, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(errorBody('BAD_USER_INPUT', 'The URL cannot be read.'))),
     clientErrorHandler: answerRawError,
   });
-  const apollo = createApollo(app, services.log);
-  await apollo.start();
+  const apollo = await startApollo(app, services.log);
   let stopping: Promise<void> | undefined;
 
   app.setErrorHandler((error: FastifyError, request, reply) => {
@@ -64,15 +64,31 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     return reply.code(status).send(body);
   });
   app.setNotFoundHandler((request, reply) => reply.code(404).send(errorBody('NOT_FOUND', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`)));
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', (request, reply, _payload, done) => {
     reply.header('x-request-id', request.id);
     // A connection that is kept alive behind its last answer would hold up the stop.
     if (stopping) reply.header('connection', 'close');
+    done();
   });
-  app.addHook('onResponse', async (_request, reply) => metrics.request(reply.statusCode, reply.elapsedTime / 1_000));
+  app.addHook('onResponse', (_request, reply, done) => {
+    metrics.request(reply.statusCode, reply.elapsedTime / 1_000);
+    done();
+  });
   serveHealth(app, { registry: metrics.registry, ready: () => !stopping, parts });
-  await app.register(graphqlRoutes(apollo, services));
+  const graphql = graphqlRoutes(apollo, services);
+  await app.register(graphql.routes);
   if (extraRoutes) await app.register(extraRoutes);
+  enter = hotEntrance({
+    lane: new HotLane({ operations: apollo.operations, users: services.users, media: services.mediaReader }),
+    paths: graphqlPaths,
+    contentTypeOf: graphql.contentTypeOf,
+    requestIdOf,
+    isStopping: () => stopping !== undefined,
+    answered: (seconds) => {
+      metrics.hotAnswer();
+      metrics.request(200, seconds);
+    },
+  });
   await usable('HOST and PORT', app.listen({ host: listenHost(host), port }));
 
   return {
@@ -82,61 +98,15 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   };
 }
 
-function createApollo(app: FastifyInstance, log: Logger): ApolloServer<RequestContext> {
-  const schema = createSchema();
-  return new ApolloServer<RequestContext>({
-    schema,
-    csrfPrevention: { requestHeaders: preflightHeaders },
-    parseOptions: { maxTokens },
-    introspection: true,
-    includeStacktraceInErrorResponses: false,
-    stopOnTerminationSignals: false,
-    formatError,
-    logger: log.child({ part: 'apollo' }, { level: 'error' }),
-    plugins: [fastifyApolloDrainPlugin(app), queryLimits(schema), internalErrorLog, cacheExplanation],
-  });
-}
+/** Until the other lane is there. */
+const straightOn: Entrance = (request, response, next) => next(request, response);
 
-/** Logs what nobody foresaw, with the id that the client is given. */
-const internalErrorLog: ApolloServerPlugin<RequestContext> = {
-  requestDidStart: () =>
-    Promise.resolve({
-      didEncounterErrors: ({ errors, contextValue: { requestId, services } }) => {
-        for (const error of errors) {
-          if (!isInternal(error, error.extensions.code)) continue;
-          error.extensions.requestId = requestId;
-          services.log.error({ err: error.originalError ?? error, requestId, path: error.path }, 'a request failed');
-        }
-        return Promise.resolve();
-      },
-    }),
-};
-
-/** `extensions.cache`, for those who may see it. */
-const cacheExplanation: ApolloServerPlugin<RequestContext> = {
-  requestDidStart: () =>
-    Promise.resolve({
-      willSendResponse: ({ response: { body }, contextValue: { explain } }) => {
-        if (explain && body.kind === 'single') body.singleResult.extensions = { ...body.singleResult.extensions, cache: explain.explanations() };
-        return Promise.resolve();
-      },
-    }),
-};
-
-function graphqlRoutes(apollo: ApolloServer<RequestContext>, services: Services): FastifyPluginAsync {
-  return async (app) => {
-    acceptMultipart(app, {
-      maxUploadBytes: services.maxUploadBytes,
-      authorize: (request) => services.policy.authorize(viewerOf(request), { kind: 'mutate' }),
-    });
-    const context = (request: FastifyRequest): Promise<RequestContext> =>
-      Promise.resolve(createRequestContext(services, { requestId: request.id, viewer: viewerOf(request), explainToken: request.headers[explainHeader] }));
-    for (const path of ['/graphql', '/query']) {
-      // One after the other: Fastify registers plugins in order.
-      // oxlint-disable-next-line no-await-in-loop
-      await app.register(fastifyApollo(apollo), { path, context, method: ['GET', 'POST'] });
-    }
-  };
+/** What Fastify would make, with its bounds on time. */
+function serverOf(listener: RequestListener): Server {
+  const server = createServer(listener);
+  server.requestTimeout = uploadTimeoutMs;
+  server.keepAliveTimeout = keepAliveMs;
+  return server;
 }
 
 /** Where the library's sentence does not say what is allowed. */
@@ -170,13 +140,19 @@ function statusOf(code: ErrorCode): number {
   return code === 'FORBIDDEN' ? 403 : 400;
 }
 
+/** A new UUID for each request would cost as much as to parse it. */
+const processName = randomUUID().slice(0, 13);
+let requests = 0;
+
 /** A caller's own id is kept when it is harmless, so that a trace can be followed through. */
 function requestIdOf({ headers }: Pick<FastifyRequest, 'headers'>): string {
   const given = headers['x-request-id'];
-  return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+  if (typeof given === 'string' && /^[\w.-]{1,64}$/.test(given)) return given;
+  requests += 1;
+  return `${processName}-${requests.toString(36)}`;
 }
 
-async function stopWithin(apollo: ApolloServer<RequestContext>, app: FastifyInstance): Promise<void> {
+async function stopWithin({ server: apollo }: Apollo, app: FastifyInstance): Promise<void> {
   const timer = setTimeout(() => app.server.closeAllConnections(), drainMs);
   try {
     await apollo.stop();

@@ -2,11 +2,14 @@
  * Media by owner and collection, read through the cache. The only place that knows how owners become cache keys
  * and media become cached text; the cache itself knows nothing of media.
  */
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { CacheObserver } from '../cache/cache-events.js';
 import type { CacheStore, Cause, EntryKey } from '../cache/cache-store.js';
 import type { Codec } from '../cache/flights.js';
+import type { LocalReads } from '../cache/local-reads.js';
 import { ReadThrough } from '../cache/read-through.js';
+import { deepFreeze } from '../cache/local-tier.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
 import type { Settings } from '../runtime/settings.js';
 import { originDeadlineMs, type MediaClient } from './media-client.js';
@@ -56,7 +59,7 @@ export class MediaReader {
     this.#store = store;
     this.#cache = new ReadThrough({
       store,
-      codec: modelMediaCodec,
+      codec: createCodec(),
       load: (keys) => loadFrom(client, keys),
       ttlMs,
       negativeTtlMs: Math.min(ttlMs, settings.CACHE_NEGATIVE_TTL_SECONDS * 1_000),
@@ -75,6 +78,11 @@ export class MediaReader {
    */
   readMany(queries: readonly MediaQuery[], explain?: CacheObserver): Promise<(ModelMedia | Error)[]> {
     return this.#cache.readMany(queries.map(entryKey), explain);
+  }
+
+  /** As `readMany`, of what is in this process; undefined when nothing in it may be believed. The owners are those of `ownerKey`. */
+  readNow(): LocalReads<ModelMedia> | undefined {
+    return this.#cache.readNow();
   }
 
   /** Drops what is cached for the collection, or for all of the model without one. Idempotent; rejects when the cache did not confirm. */
@@ -110,7 +118,14 @@ async function loadFrom(client: Pick<MediaClient, 'filesByModels'>, keys: readon
 
 /** Unambiguous for any two names, and without characters that mean something in a Redis key. */
 export function ownerKey(modelType: string, modelId: string): string {
-  return `${ownerPrefix(modelType)}${encodeURIComponent(modelId)}`;
+  return `${ownerPrefix(modelType)}${encoded(modelId)}`;
+}
+
+/** What URI encoding leaves as it is, which nearly all names are: it costs more than all else about a key. */
+const unreserved = /^[\w.-]*$/;
+
+function encoded(name: string): string {
+  return unreserved.test(name) ? name : encodeURIComponent(name);
 }
 
 export function entryKey({ modelType, modelId, collectionName }: MediaQuery): EntryKey {
@@ -119,7 +134,7 @@ export function entryKey({ modelType, modelId, collectionName }: MediaQuery): En
 
 /** What the keys of all owners of a model type begin with. */
 export function ownerPrefix(modelType: string): string {
-  return `${encodeURIComponent(modelType)}:`;
+  return `${encoded(modelType)}:`;
 }
 
 function parseOwnerKey(owner: string): { model_type: string; model_id: string } {
@@ -163,7 +178,22 @@ const storedMedia = z.object({
 
 const storedModelMedia = z.object({ total: z.number(), media: z.array(storedMedia), fallbackUrl: z.string() });
 
-const modelMediaCodec: Codec<ModelMedia> = {
-  encode: ({ total, media, fallbackUrl }) => JSON.stringify({ total, media, fallbackUrl }),
-  decode: (payload) => storedModelMedia.parse(JSON.parse(payload)),
-};
+/** Of the texts that were decoded last, in characters. */
+const maxDecoded = 16_000_000;
+/** What is longer is decoded each time. */
+const maxDecodedEntry = 20_000;
+
+/** The same text is the same object: to decode it costs more than all else about a read from the store. */
+function createCodec(): Codec<ModelMedia> {
+  const decoded = new LRUCache<string, ModelMedia>({ maxSize: maxDecoded, maxEntrySize: maxDecodedEntry, sizeCalculation: (_value, payload) => payload.length });
+  return {
+    encode: ({ total, media, fallbackUrl }) => JSON.stringify({ total, media, fallbackUrl }),
+    decode: (payload) => {
+      const known = decoded.get(payload);
+      if (known) return known;
+      const value = deepFreeze(storedModelMedia.parse(JSON.parse(payload)));
+      decoded.set(payload, value);
+      return value;
+    },
+  };
+}

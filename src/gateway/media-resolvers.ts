@@ -17,22 +17,29 @@ export async function readMedia(context: RequestContext, query: MediaQuery, { pa
   throw new AppError('RESULT_TOO_LARGE', `There are ${found.total} files; at most ${maxMediaPerQuery} can be listed. Ask for one collection.`);
 }
 
+/** Of a field that follows from its parent alone: no arguments, no request, no waiting. */
+export type FixedResolver = { resolve(parent: object): unknown }['resolve'];
+
 const unlessZero = (pixels: number): number | null => (pixels === 0 ? null : pixels);
+
+export const fixedMediaFields: Readonly<Record<string, FixedResolver>> = {
+  modelType: ({ model_type }: Media) => model_type,
+  modelId: ({ model_id }: Media) => model_id,
+  collectionName: ({ collection_name }: Media) => collection_name,
+  fileName: ({ file_name }: Media) => file_name,
+  mimeType: ({ mime_type }: Media) => mime_type || null,
+  width: ({ width }: Media) => unlessZero(width),
+  height: ({ height }: Media) => unlessZero(height),
+  customProperties: ({ custom_properties }: Media) => parseProperties(custom_properties),
+  orderColumn: ({ order_column }: Media) => order_column,
+  createdAt: ({ created_at }: Media) => created_at,
+  updatedAt: ({ updated_at }: Media) => updated_at,
+  generatedConversions: ({ generated_conversions }: Media) => parseConversions(generated_conversions),
+};
 
 export const mediaResolvers: IResolvers<unknown, RequestContext> = {
   Media: {
-    modelType: ({ model_type }: Media) => model_type,
-    modelId: ({ model_id }: Media) => model_id,
-    collectionName: ({ collection_name }: Media) => collection_name,
-    fileName: ({ file_name }: Media) => file_name,
-    mimeType: ({ mime_type }: Media) => mime_type || null,
-    width: ({ width }: Media) => unlessZero(width),
-    height: ({ height }: Media) => unlessZero(height),
-    customProperties: ({ custom_properties }: Media) => parseProperties(custom_properties),
-    orderColumn: ({ order_column }: Media) => order_column,
-    createdAt: ({ created_at }: Media) => created_at,
-    updatedAt: ({ updated_at }: Media) => updated_at,
-    generatedConversions: ({ generated_conversions }: Media) => parseConversions(generated_conversions),
+    ...fixedMediaFields,
     url: async ({ id }: Media, args: UrlArguments, { loaders }) => (await loaders.mediaUrl({ id, ...checkedUrl(args) })).url || null,
   },
   Query: {

@@ -8,8 +8,8 @@ import type { RequestContext } from './request-context.js';
 /** Tokens of a document, before it is parsed further. */
 export const maxTokens = 4_000;
 
-/** Points: 500 users with all fields of their avatars pass. */
-const maxComplexity = 10_000;
+/** Points that an operation may cost: 500 users with all fields of their avatars pass. */
+export const maxComplexity = 10_000;
 
 /** A field costs a point, and its children's; those of a list as often as it has elements, which for a list of media is assumed. */
 const assumedListSize = 50;
@@ -39,7 +39,7 @@ export function queryLimits(schema: GraphQLSchema): ApolloServerPlugin<RequestCo
           if (!operation) return Promise.resolve();
           const variables = request.variables ?? {};
           checkVariables(schema, operation, variables);
-          if (!isIntrospection(operation)) refuseAbove(complexityOf({ schema, document, operation, variables }));
+          if (!isIntrospection(operation)) refuseAbove(complexityOf({ schema, document, name: operation.name?.value, variables }));
           return Promise.resolve();
         },
       }),
@@ -52,18 +52,20 @@ function checkVariables(schema: GraphQLSchema, { variableDefinitions = [] }: Ope
   if (mistake) throw refusal('BAD_USER_INPUT', mistake.message);
 }
 
-interface Operation {
+/** What `queryLimits` counts. */
+export interface Operation {
   schema: GraphQLSchema;
   document: DocumentNode;
-  operation: OperationDefinitionNode;
+  /** Of the operation, where the document has several. */
+  name: string | undefined;
   /** As they were given: the library coerces them itself. */
   variables: Record<string, unknown>;
 }
 
-function complexityOf({ schema, document, operation, variables }: Operation): number {
+/** Points. @throws GraphQLError where an argument does not fit. */
+export function complexityOf({ schema, document, name, variables }: Operation): number {
   try {
-    const name = operation.name && { operationName: operation.name.value };
-    return getComplexity({ schema, query: document, variables, estimators: [estimate], ...name });
+    return getComplexity({ schema, query: document, variables, estimators: [estimate], ...(name !== undefined && { operationName: name }) });
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
     // The library's own bound on what it counts; all else is an argument that does not fit.

@@ -52,11 +52,27 @@ export interface RequestContext {
   readonly explain: Explain | undefined;
 }
 
-export function createRequestContext(services: Services, request: { requestId: string; viewer: Viewer; explainToken: HeaderValue }): RequestContext {
+/** What was read for a request before GraphQL's execution began. */
+export interface Known {
+  readonly users: ReadonlyMap<string, User | undefined | Error>;
+  readonly media: readonly { readonly query: MediaQuery; readonly found: ModelMedia | Error }[];
+}
+
+interface Asking {
+  requestId: string;
+  viewer: Viewer;
+  explainToken: HeaderValue;
+}
+
+/** `known`: what was read for this request already. */
+export function createRequestContext(services: Services, request: Asking, known?: Known): RequestContext {
   const { requestId, viewer, explainToken } = request;
   const { token, storeTier } = services.explain;
   const explain = mayExplain(token, explainToken) ? new Explain(storeTier) : undefined;
-  return { requestId, viewer, services, explain, loaders: createLoaders(services, explain) };
+  const loaders = createLoaders(services, explain);
+  for (const [id, user] of known?.users ?? []) loaders.user.prime(id, user);
+  for (const { query, found } of known?.media ?? []) loaders.modelMedia.prime(query, found);
+  return { requestId, viewer, services, explain, loaders };
 }
 
 /** One set per request: what a request has read it reads once, and what it asks for in one tick is one batch. */

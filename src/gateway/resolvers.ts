@@ -5,13 +5,15 @@ import { GraphQLUpload } from 'graphql-upload-minimal';
 import { checkIdentifier } from '../contract/identifier.js';
 import { checkedUserIds } from './arguments.js';
 import { mediaMutations } from './media-mutations.js';
-import { mediaResolvers } from './media-resolvers.js';
+import { fixedMediaFields, mediaResolvers, type FixedResolver } from './media-resolvers.js';
 import type { RequestContext } from './request-context.js';
 
 const scalars: IResolvers<unknown, RequestContext> = {
   Upload: GraphQLUpload,
   JSON: new GraphQLScalarType({ name: 'JSON', description: 'Any JSON value.' }),
 };
+
+const fixedUserFields: Readonly<Record<string, FixedResolver>> = { email: ({ email }: { email: string }) => email || null };
 
 const models: IResolvers<unknown, RequestContext> = {
   Query: {
@@ -23,7 +25,10 @@ const models: IResolvers<unknown, RequestContext> = {
     // There is no product service: any id is a product, its media are what there is to know of it.
     product: (_parent, { id }: { id: string }) => ({ id: checkIdentifier('id', id) }),
   },
-  User: { email: ({ email }: { email: string }) => email || null },
+  User: { ...fixedUserFields },
 };
 
 export const resolvers: readonly IResolvers<unknown, RequestContext>[] = [scalars, models, mediaResolvers, mediaMutations];
+
+/** The resolvers of fields that follow from their parents alone, by type and field. */
+export const fixedResolvers: Readonly<Record<string, Readonly<Record<string, FixedResolver>>>> = { Media: fixedMediaFields, User: fixedUserFields };

@@ -17,15 +17,25 @@ const readDeadlineMs = 2_000;
 const maxUsers = 10_000;
 const unavailable = { code: 'USER_SERVICE_UNAVAILABLE', message: 'The user service cannot be reached.' } as const;
 
-type Loading = Promise<User | undefined>;
+export interface KeptUser {
+  readonly loading: Promise<User | undefined>;
+  /** Once it is loaded. */
+  user?: User;
+  /** Milliseconds of the process's clock. */
+  readonly expires: number;
+  /** False once it was dropped or replaced. */
+  isKept: boolean;
+}
 
 export class UserClient {
   readonly #client: UserServiceClient;
-  readonly #cache: LRUCache<string, Loading> | undefined;
+  readonly #ttlMs: number;
+  readonly #cache: LRUCache<string, KeptUser> | undefined;
 
   private constructor(client: UserServiceClient, ttlSeconds: number) {
     this.#client = client;
-    this.#cache = ttlSeconds > 0 ? new LRUCache({ max: maxUsers, ttl: ttlSeconds * 1_000 }) : undefined;
+    this.#ttlMs = ttlSeconds * 1_000;
+    this.#cache = ttlSeconds > 0 ? new LRUCache({ max: maxUsers, ttl: this.#ttlMs, dispose: (kept) => (kept.isKept = false) }) : undefined;
   }
 
   /** Returns without waiting for the service: it connects, and reconnects for ever, by itself. */
@@ -46,7 +56,12 @@ export class UserClient {
     const missing = ids.filter((_, index) => !cached[index]);
     const loading = missing.length > 0 ? this.#load(missing) : Promise.resolve(new Map<string, User>());
     for (const id of missing) this.#keep(id, loading);
-    return Promise.all(ids.map((id, index) => (cached[index] ?? loading.then((found) => found.get(id))).catch(asError)));
+    return Promise.all(ids.map((id, index) => (cached[index]?.loading ?? loading.then((found) => found.get(id))).catch(asError)));
+  }
+
+  /** Its `user` is what `getMany` would answer now, as long as it is kept and not expired. */
+  peek(id: string): KeptUser | undefined {
+    return this.#cache?.get(id);
   }
 
   /** The next read asks the service. */
@@ -62,12 +77,12 @@ export class UserClient {
   #keep(id: string, loading: Promise<Map<string, User>>): void {
     if (!this.#cache) return;
     const cache = this.#cache;
-    const user: Loading = loading.then((found) => found.get(id));
+    const kept: KeptUser = { loading: loading.then((found) => found.get(id)), expires: performance.now() + this.#ttlMs, isKept: true };
     const drop = (): void => {
-      if (cache.peek(id) === user) cache.delete(id);
+      if (cache.peek(id) === kept) cache.delete(id);
     };
-    cache.set(id, user);
-    user.then((found) => found ?? drop(), drop);
+    cache.set(id, kept);
+    kept.loading.then((found) => (found ? (kept.user = found) : drop()), drop);
   }
 
   async #load(ids: readonly string[]): Promise<Map<string, User>> {

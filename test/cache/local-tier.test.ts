@@ -1,9 +1,10 @@
 /** Copies of stored values in the process: when they are made, served and dropped, through the core; their bounds, on the tier itself. */
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { setImmediate } from 'node:timers/promises';
 import type { CacheEvent } from '../../src/cache/cache-events.js';
 import type { CacheStore, EntryKey, Hit, StoreWatcher } from '../../src/cache/cache-store.js';
-import { LocalTier } from '../../src/cache/local-tier.js';
+import { LocalTier, type Copy } from '../../src/cache/local-tier.js';
 import { MemoryStore } from '../../src/cache/memory-store.js';
 import { ReadThrough } from '../../src/cache/read-through.js';
 import { Clock, withMethods } from './read-through-harness.js';
@@ -233,12 +234,12 @@ describe('the copies in a process', () => {
     tier.admit(ticket, payload, hit(payload));
     tier.end(ticket);
   };
-  const ownersKept = (tier: LocalTier<string>, count: number): number[] => Array.from({ length: count }, (_, index) => index).filter((index) => tier.get({ owner: `User:${index}`, collection: 'c' }));
+  const ownersKept = (tier: LocalTier<string>, count: number): number[] => Array.from({ length: count }, (_, index) => index).filter((index) => tier.get(`User:${index}`, 'c'));
 
   it('are of so many owners at most: the least recently used goes first', () => {
     const tier = tierOf({ maxOwners: 3 });
     for (let index = 0; index < 3; index += 1) copy(tier, { owner: `User:${index}`, collection: 'c' });
-    tier.get({ owner: 'User:0', collection: 'c' });
+    tier.get('User:0', 'c');
     copy(tier, { owner: 'User:3', collection: 'c' });
     expect(ownersKept(tier, 4)).toEqual([0, 2, 3]);
   });
@@ -256,6 +257,30 @@ describe('the copies in a process', () => {
     const tier = tierOf({ maxBytes: 100_000 });
     const collections = Array.from({ length: 64 }, (_, index) => `collection ${index}`);
     for (const collection of collections) copy(tier, { owner: 'User:0', collection }, 'x'.repeat(10_000));
-    expect(collections.filter((collection) => tier.get({ owner: 'User:0', collection })).length).toBeLessThanOrEqual(10);
+    expect(collections.filter((collection) => tier.get('User:0', collection)).length).toBeLessThanOrEqual(10);
+  });
+
+  it('are held as long as they would be given again, whatever becomes of the others', () => {
+    const owners = ['User:0', 'User:1', 'User:2'];
+    const key = fc.record({ owner: fc.constantFrom(...owners), collection: fc.constantFrom('a', 'b', '') });
+    const change = fc.oneof(
+      fc.tuple(fc.constant('copy' as const), key),
+      fc.tuple(fc.constant('invalidate' as const), key),
+      fc.tuple(fc.constant('invalidate all' as const), key),
+      fc.tuple(fc.constant('lose' as const), key),
+    );
+    const property = fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
+      const tier = tierOf({ maxOwners: 2, maxBytes: 2_000 });
+      const given: { key: EntryKey; copy: Copy<string> }[] = [];
+      for (const [what, { owner, collection }] of changes) {
+        if (what === 'copy') copy(tier, { owner, collection }, 'x'.repeat(collection === 'b' ? 300 : 10));
+        else if (what === 'lose') tier.lost();
+        else tier.invalidated(owner, what === 'invalidate' ? collection : undefined);
+        const now = tier.get(owner, collection, 0);
+        if (now) given.push({ key: { owner, collection }, copy: now });
+        for (const { key: { owner: of, collection: its }, copy: one } of given) expect(tier.holds(one, of, 0)).toBe(tier.get(of, its, 0) === one);
+      }
+    });
+    fc.assert(property, { numRuns: 500 });
   });
 });

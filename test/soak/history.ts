@@ -10,7 +10,8 @@
 import { Timeline } from './timeline.js';
 
 /** What answered a read. Unknown is judged as strictly as Redis. */
-export type Tier = 'in-process' | 'redis' | 'media-service' | 'stale' | 'unknown';
+/** `hot`: answered by the hot lane, from copies in the process or from elsewhere; it does not say. */
+export type Tier = 'hot' | 'in-process' | 'redis' | 'media-service' | 'stale' | 'unknown';
 
 /** An empty answer. */
 export const nothing = 'nothing';
@@ -218,7 +219,7 @@ export class History {
 
   /** What was before this time, the read must have seen. */
   #sureUntil({ tier, invokedAt }: Read): number {
-    const heard = tier === 'in-process' ? invokedAt - this.#options.leaseMs : invokedAt;
+    const heard = tier === 'in-process' || tier === 'hot' ? invokedAt - this.#options.leaseMs : invokedAt;
     const hidden = this.#hidden.filter(({ from, until }) => from < heard && invokedAt <= until);
     return Math.min(heard, ...hidden.map(({ from }) => from));
   }

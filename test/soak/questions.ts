@@ -1,6 +1,6 @@
 /**
- * One GraphQL document with many aliased fields, of which each is a read: what it asks, and what an answer says of each key.
- * The text is always the same, so that a gateway parses it once; the variables differ.
+ * GraphQL documents whose fields are reads: what they ask, and what an answer says of each key. One has many aliased fields, and the others,
+ * which are asked without an explanation, are of the kind that the hot lane answers. The texts are always the same; the variables differ.
  * Invariant: no two fields of a question read the same cache entry.
  */
 import { z } from 'zod';
@@ -21,7 +21,10 @@ export interface Field {
 export const listsPerQuestion = 12;
 /** Users with their avatar, and so many products with their images. */
 export const shownPerQuestion = 2;
-export const fieldsPerQuestion = listsPerQuestion + 2 * shownPerQuestion;
+/** Of the questions: so many are of the hot lane, which have a field or two. */
+export const hotShare = 0.5;
+/** On average. */
+export const fieldsPerQuestion = (1 - hotShare) * (listsPerQuestion + 2 * shownPerQuestion) + (hotShare * (shownPerQuestion + 2)) / 3;
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, number) => number);
 const file = '{ collectionName fileName }';
@@ -32,9 +35,17 @@ const parts = [
 ];
 const document = `query (${parts.map(({ declared }) => declared).join(', ')}) {\n${parts.map((part) => part.field).join('\n')}\n}`;
 
+const hotDocuments = {
+  list: `query ($type: String!, $id: ID!, $collection: String) { modelMedia(modelType: $type, modelId: $id, collectionName: $collection) ${file} }`,
+  users: `query ($ids: [ID!]!) { users(ids: $ids) { avatar ${file} } }`,
+  product: `query ($id: ID!) { product(id: $id) { images ${file} } }`,
+};
+
 export interface Question {
   /** The body of the request. */
   readonly body: string;
+  /** No explanation is to be asked for. */
+  readonly isHot: boolean;
   readonly fields: readonly (Field & { readonly path: string })[];
 }
 
@@ -66,8 +77,25 @@ export function ask({ lists, users, products }: Choice): Question {
       fields.push({ owner, key: owner.keys[0], path: `${name}${n}.${field}` });
     }
   }
-  return { body: JSON.stringify({ query: document, variables }), fields };
+  return { body: JSON.stringify({ query: document, variables }), isHot: false, fields };
 }
+
+/** A part of the choice, for the hot lane. */
+export function askHot(kind: keyof typeof hotDocuments, { lists: [list], users, products: [product] }: Choice): Question {
+  const body = (variables: object): string => JSON.stringify({ query: hotDocuments[kind], variables });
+  if (kind === 'users') {
+    const fields = users.map((owner, n) => ({ owner, key: owner.keys[0], path: `users.${n}.avatar` }));
+    return { body: body({ ids: users.map(({ modelId }) => modelId) }), isHot: true, fields };
+  }
+  if (kind === 'product') {
+    const fields = product ? [{ owner: product, key: product.keys[0], path: 'product.images' }] : [];
+    return { body: body({ id: product?.modelId }), isHot: true, fields };
+  }
+  const fields = list ? [{ ...list, path: 'modelMedia' }] : [];
+  return { body: body({ type: list?.owner.modelType, id: list?.owner.modelId, collection: list?.key?.collection ?? null }), isHot: true, fields };
+}
+
+export const hotKinds = ['list', 'users', 'product'] as const;
 
 export interface FieldAnswer {
   readonly owner: Owner;
@@ -88,13 +116,13 @@ const answerSchema = z.object({
 const tiers: Readonly<Record<string, Tier>> = { 'in-process': 'in-process', redis: 'redis', 'media-service': 'media-service', stale: 'stale' };
 
 /** What the answer says of each field, in their order. @throws Error when it is not the answer to such a question. */
-export function understand({ fields }: Question, body: string): FieldAnswer[] {
+export function understand({ fields, isHot }: Question, body: string): FieldAnswer[] {
   const { data, errors, extensions } = answerSchema.parse(JSON.parse(body));
   const explained = new Map(extensions?.cache?.map((entry) => [entry.path, entry]));
   const failed = new Set(errors?.map(({ path }) => path?.join('.')));
   return fields.map(({ owner, key, path }) => {
     const entry = explained.get(path);
-    const told = { owner, entry: entryOf({ owner, key }), tier: tiers[entry?.source ?? ''] ?? 'unknown', generation: String(entry?.generation ?? '') };
+    const told = { owner, entry: entryOf({ owner, key }), tier: isHot ? ('hot' as const) : (tiers[entry?.source ?? ''] ?? 'unknown'), generation: String(entry?.generation ?? '') };
     const [alias = '', ...rest] = path.split('.');
     const value = rest.reduce<unknown>((parent, name) => (isObject(parent) ? parent[name] : undefined), data?.[alias]);
     if (value === undefined || [...failed].some((at) => at === path || at === alias)) return { ...told, seen: [] };

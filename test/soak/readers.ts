@@ -10,7 +10,7 @@ import { HttpClient } from './http-client.js';
 import type { Key, KeySpace, Owner, Role } from './keys.js';
 import type { Meter } from './meter.js';
 import type { VersionedOrigin } from './origin.js';
-import { ask, entryOf, explainHeader, explainToken, fieldsPerQuestion, listsPerQuestion, shownPerQuestion, understand, type Field, type FieldAnswer } from './questions.js';
+import { ask, askHot, entryOf, explainHeader, explainToken, hotKinds, hotShare, listsPerQuestion, shownPerQuestion, understand, type Field, type FieldAnswer } from './questions.js';
 import type { Random } from './random.js';
 
 export interface ReaderOptions {
@@ -90,17 +90,18 @@ export class Reader {
   }
 
   async #ask(written: Key | undefined): Promise<void> {
-    const { gateway, meter } = this.#options;
-    const question = ask(this.#choose(written));
+    const { gateway, meter, random } = this.#options;
+    const choice = this.#choose(written);
+    const question = random.chance(hotShare) ? askHot(random.pick(hotKinds), choice) : ask(choice);
     const { life } = gateway;
     const invokedAt = performance.now();
     try {
-      const body = await this.#http.ask(question.body, { [explainHeader]: explainToken }, deadlineMs);
+      const body = await this.#http.ask(question.body, question.isHot ? {} : { [explainHeader]: explainToken }, deadlineMs);
       const respondedAt = performance.now();
       meter.query(respondedAt - invokedAt);
       for (const answer of understand(question, body)) this.#tell(answer, { gateway: life, invokedAt, respondedAt });
     } catch {
-      for (let field = 0; field < fieldsPerQuestion; field += 1) meter.failedRead();
+      question.fields.forEach(() => meter.failedRead());
       // The gateway may be away: no hammering.
       await pause(100, this.#stopping.signal);
     }

@@ -1,0 +1,62 @@
+/**
+ * The reads of one answer from copies in this process, all at one moment.
+ * Invariant: they count as reads once, and only when the answer is made of them.
+ */
+import type { CacheObserver } from './cache-events.js';
+import type { EntryKey } from './cache-store.js';
+import type { Copy, LocalTier } from './local-tier.js';
+import { answered, type Found } from './round.js';
+
+export interface LocalReadsOptions<V> {
+  local: LocalTier<V>;
+  isDistrusted: (owner: string) => boolean;
+  observe: CacheObserver;
+  isNegative: (value: V) => boolean;
+  /** Milliseconds of the clock of the copies. */
+  now: number;
+}
+
+export class LocalReads<V> {
+  readonly #options: LocalReadsOptions<V>;
+  readonly #keys: EntryKey[] = [];
+  readonly #copies: Copy<V>[] = [];
+
+  constructor(options: LocalReadsOptions<V>) {
+    this.#options = options;
+  }
+
+  /** Its value is what `readMany` would answer; undefined when that would have to ask elsewhere. */
+  find(key: EntryKey): Copy<V> | undefined {
+    const { local, isDistrusted, now } = this.#options;
+    const copy = isDistrusted(key.owner) ? undefined : local.get(key.owner, key.collection, now);
+    if (copy) this.#note(key, copy);
+    return copy;
+  }
+
+  /** Whether `find` would give this copy of the key again, for a tenth of its price; it does not keep what is used from being dropped. */
+  again(key: EntryKey, copy: Copy<V>): boolean {
+    const { local, isDistrusted, now } = this.#options;
+    if (!local.holds(copy, key.owner, now) || isDistrusted(key.owner)) return false;
+    this.#note(key, copy);
+    return true;
+  }
+
+  #note(key: EntryKey, copy: Copy<V>): void {
+    this.#keys.push(key);
+    this.#copies.push(copy);
+  }
+
+  /** All that was found was needed. */
+  count(): void {
+    const { observe, isNegative, now } = this.#options;
+    for (const [index, copy] of this.#copies.entries()) {
+      const key = this.#keys[index];
+      if (key) observe(answered(key, foundInCopy(copy, now), isNegative(copy.value)));
+    }
+  }
+}
+
+export function foundInCopy<V>(copy: Copy<V>, now: number): Found<V> {
+  const { value, loaded, expires, generation, lastEventId } = copy;
+  return { value, source: 'local', stored: { ageMs: now - loaded, ttlMs: expires - now, generation, lastEventId } };
+}

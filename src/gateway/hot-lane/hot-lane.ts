@@ -1,0 +1,171 @@
+/**
+ * Answers operations that have a plan without GraphQL's execution: from the parsed body to the text of the answer.
+ * Invariant: an answer of this lane is, byte for byte, what GraphQL's execution would have answered, with the same reads and the same bounds.
+ * What it is not sure of it does not answer; what it has read by then is handed over, so that nothing is asked for twice.
+ */
+import type { User } from '../../contract/generated/user/v1/User.js';
+import { checkIdentifier } from '../../contract/identifier.js';
+import { maxBatchSize } from '../../contract/services.js';
+import { checkedUserIds } from '../arguments.js';
+import type { MediaQuery, MediaReader } from '../media-reader.js';
+import type { Known } from '../request-context.js';
+import type { UserClient } from '../user-client.js';
+import { askedOf, listText, type FindMedia, type MediaAsked, type Model, type Now } from './model-fields.js';
+import type { Operations } from './operations.js';
+import type { Root } from './plan.js';
+import { refuse } from './refused.js';
+
+/** A POST body, as it was parsed. */
+export interface GraphQLBody {
+  readonly query: string;
+  readonly operationName: string | undefined;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/** The body of the answer, or what was read in vain. */
+export type Outcome = string | Known;
+
+export interface HotLaneOptions {
+  operations: Operations;
+  users: Pick<UserClient, 'peek' | 'getMany'>;
+  media: Pick<MediaReader, 'readNow' | 'readMany'>;
+}
+
+/** A root and what it asks for: its models by their ids, or one query of media. */
+type Asked =
+  | { readonly root: Extract<Root, { kind: 'text' }> }
+  | { readonly root: Extract<Root, { ids: unknown }>; readonly ids: readonly string[] }
+  | { readonly root: Extract<Root, { kind: 'modelMedia' }>; readonly media: MediaAsked };
+
+type AskedModels = Extract<Asked, { ids: unknown }>;
+
+/** Undefined: there is no such user. @throws Error when that is not known. */
+type FindUser = (id: string) => User | undefined;
+
+export class HotLane {
+  readonly #options: HotLaneOptions;
+
+  constructor(options: HotLaneOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined: not an operation of this lane. A text at once when everything is in this process. */
+  answer({ query, operationName, variables }: GraphQLBody): string | Promise<Outcome> | undefined {
+    const operation = this.#options.operations.find(query, operationName);
+    if (!operation) return undefined;
+    const asked = unlessRefused(() => {
+      const roots = operation.plan.map((root) => ask(root, variables));
+      return operation.isAllowed(lengthOf(roots), variables) ? roots : undefined;
+    });
+    return asked && (this.#now(asked) ?? this.#later(asked));
+  }
+
+  #now(asked: readonly Asked[]): string | undefined {
+    // What is asked for twice is read once: seldom enough to leave it to `readMany`.
+    const [only] = asked;
+    if (!only || asked.length > 1 || ('ids' in only && only.ids.length > 1 && new Set(only.ids).size < only.ids.length)) return undefined;
+    const { users, media } = this.#options;
+    const reads = media.readNow();
+    if (!reads) return undefined;
+    const now: Now = { users, reads, ms: performance.now() };
+    const text = unlessRefused(() => textNow(only, now));
+    if (text !== undefined) reads.count();
+    return text;
+  }
+
+  async #later(asked: readonly Asked[]): Promise<Outcome> {
+    const { users, media } = this.#options;
+    const ids = [...new Set(asked.flatMap((one) => ('ids' in one && one.root.kind !== 'product' ? one.ids : [])))];
+    const loaded = ids.length > 0 ? await users.getMany(ids) : [];
+    const known = new Map(ids.map((id, index) => [id, loaded[index]]));
+    const findUser: FindUser = (id) => {
+      const user = known.get(id);
+      return user instanceof Error ? refuse() : user;
+    };
+    const queries = unlessRefused(() => queriesOf(asked, findUser)) ?? [];
+    const found = queries.length > 0 ? await media.readMany(queries) : [];
+    let next = 0;
+    const findMedia: FindMedia = () => found[next++];
+    const text = unlessRefused(() => textOf(asked, findUser, findMedia));
+    return text ?? { users: known, media: queries.flatMap((query, index) => (found[index] ? [{ query, found: found[index] }] : [])) };
+  }
+}
+
+/** Undefined when it throws, whatever that is: GraphQL's execution finds the words for it. */
+function unlessRefused<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws Error when the arguments are not as they nearly always are. */
+function ask(root: Root, variables: GraphQLBody['variables']): Asked {
+  if (root.kind === 'text') return { root };
+  if (root.kind === 'users') return { root, ids: checkedUserIds(list(root.ids(variables))) };
+  if (root.kind !== 'modelMedia') return { root, ids: [checkIdentifier('id', string(root.ids(variables)))] };
+  const modelType = checkIdentifier('modelType', string(root.modelType(variables)));
+  const modelId = checkIdentifier('modelId', string(root.modelId(variables)));
+  const collectionName = string(root.collectionName(variables) ?? '');
+  return { root, media: askedOf({ modelType, modelId, collectionName: collectionName && checkIdentifier('collectionName', collectionName) }) };
+}
+
+function string(value: unknown): string {
+  return typeof value === 'string' ? value : refuse();
+}
+
+function list(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(string) : refuse();
+}
+
+/** Of the only list; checked before to be no longer than a list may be. */
+function lengthOf([only]: readonly Asked[]): number {
+  return only && 'ids' in only && only.root.kind === 'users' ? only.ids.length : 0;
+}
+
+/** @throws Error when something is not in this process, or the answer has an error. */
+function textNow(asked: Asked, now: Now): string {
+  if ('media' in asked) return dataText(asked.root.key + listText(asked.root.fields, now.reads.find(asked.media.entry)?.value ?? refuse()));
+  if (!('ids' in asked)) return dataText(asked.root.text);
+  const { root, ids } = asked;
+  const isUser = root.kind !== 'product';
+  let models = '';
+  for (const id of ids) {
+    if (models !== '') models += ',';
+    models += root.fields.textNow(id, isUser, now);
+  }
+  return dataText(root.key + (root.kind === 'users' ? `[${models}]` : models));
+}
+
+function dataText(fields: string): string {
+  // The line break is Apollo's.
+  return `{"data":{${fields}}}\n`;
+}
+
+/** In the order in which `textOf` asks for them. @throws Error when they are too many, and what `find` throws. */
+function queriesOf(asked: readonly Asked[], find: FindUser): MediaQuery[] {
+  const queries = asked.flatMap((one) => {
+    if ('media' in one) return [one.media.query];
+    return 'ids' in one ? modelsOf(one, find).flatMap((model) => (model ? one.root.fields.asked(model).map(({ query }) => query) : [])) : [];
+  });
+  return queries.length <= maxBatchSize ? queries : refuse();
+}
+
+function modelsOf({ root, ids }: AskedModels, find: FindUser): (Model | undefined)[] {
+  return ids.map((id) => (root.kind === 'product' ? { id } : find(id)));
+}
+
+/** @throws Error when the answer has an error, and what `findUser` and `findMedia` throw. */
+function textOf(asked: readonly Asked[], findUser: FindUser, findMedia: FindMedia): string {
+  const fields = asked.map((one) => {
+    if ('media' in one) {
+      const found = findMedia(one.media);
+      return one.root.key + (found && !(found instanceof Error) ? listText(one.root.fields, found) : refuse());
+    }
+    if (!('ids' in one)) return one.root.text;
+    const models = modelsOf(one, findUser).map((model) => (model ? one.root.fields.textOf(model, findMedia) : 'null'));
+    return one.root.key + (one.root.kind === 'users' ? `[${models.join(',')}]` : models.join(''));
+  });
+  return dataText(fields.join(','));
+}
