@@ -31,6 +31,7 @@ const estimate: ComplexityEstimator = ({ field, args, childComplexity }) => {
 
 /** Refuses an operation with wrong variables, or that costs too much. Introspection is bounded by its tokens and depth. */
 export function queryLimits(schema: GraphQLSchema): ApolloServerPlugin<RequestContext> {
+  const counted = rememberCounts();
   return {
     requestDidStart: () =>
       Promise.resolve({
@@ -39,11 +40,36 @@ export function queryLimits(schema: GraphQLSchema): ApolloServerPlugin<RequestCo
           if (!operation) return Promise.resolve();
           const variables = request.variables ?? {};
           checkVariables(schema, operation, variables);
-          if (!isIntrospection(operation)) refuseAbove(complexityOf({ schema, document, name: operation.name?.value, variables }));
+          if (!isIntrospection(operation)) refuseAbove(counted({ schema, document, name: operation.name?.value, variables }, operation));
           return Promise.resolve();
         },
       }),
   };
+}
+
+/** Of one document, by what of its variables can make a difference. */
+const maxCounts = 100;
+
+/** `complexityOf`, once for each document and each length of its lists: to count costs as much as to execute most operations. */
+function rememberCounts(): (asked: Operation, operation: OperationDefinitionNode) => number {
+  const documents = new WeakMap<DocumentNode, Map<string, number>>();
+  return (asked, { variableDefinitions = [] }) => {
+    const { document, name = '', variables } = asked;
+    const counts = documents.get(document) ?? new Map<string, number>();
+    const kind = [name, ...variableDefinitions.map(({ variable }) => countedOf(variables[variable.name.value]))].join();
+    const known = counts.get(kind);
+    if (known !== undefined) return known;
+    const complexity = complexityOf(asked);
+    if (counts.size >= maxCounts) counts.clear();
+    documents.set(document, counts.set(kind, complexity));
+    return complexity;
+  };
+}
+
+/** A variable as far as it counts: fields are counted by the lengths of lists, and left out by booleans. */
+function countedOf(value: unknown): string {
+  if (Array.isArray(value)) return `list of ${value.length}`;
+  return typeof value === 'boolean' ? String(value) : '';
 }
 
 /** Names the first mistake, not all: each costs time, and a body has room for hundreds of thousands. */

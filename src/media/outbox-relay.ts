@@ -21,7 +21,7 @@ export interface OutboxRelayOptions {
 
 const batchSize = 100;
 /** Between two batches. The first event after a silence goes at once; of many, some go together, which spares the database most of the looks. */
-const restMs = 10;
+const restMs = 20;
 const eventBackoff = { firstMs: 1_000, maxMs: 15_000 };
 const failureBackoff = { firstMs: 200, maxMs: 5_000 };
 

@@ -25,7 +25,7 @@ import { uploadAll } from './uploads.js';
 const usage = `npm run measure:uploads -- [--rounds N] [--clients N] [--out DIR] [--node-options OPTIONS]
 
 --rounds        Default 9. Of each load; the first two are not counted.
---clients       Default 16. Uploads at a time, of the small files.
+--clients       Default 32. Uploads at a time, of the small files.
 --out           Default none. A directory for uploads.json and uploads.txt.
 --node-options  Default none. Of the gateway and the media service, for those who look into them with a profiler.
 `;
@@ -33,7 +33,7 @@ const usage = `npm run measure:uploads -- [--rounds N] [--clients N] [--out DIR]
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '9' },
-    clients: { type: 'string', default: '16' },
+    clients: { type: 'string', default: '32' },
     out: { type: 'string' },
     'node-options': { type: 'string' },
     help: { type: 'boolean', default: false },
