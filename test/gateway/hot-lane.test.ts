@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { request, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { pause } from '../../src/runtime/backoff.js';
 import { startFakeOrigin, type FakeOrigin } from '../support/fake-origin.js';
@@ -95,6 +96,15 @@ async function pieces(url: string, parts: readonly string[], isLengthSaid: boole
   return { status: response.statusCode, body: await text(response) };
 }
 
+/** Sends a request as one write; resolves with all that is answered. */
+function packet(url: string, body: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const head = ['POST /graphql HTTP/1.1', `host: ${hostname}`, 'accept: */*', 'connection: close', 'content-type: application/json', `content-length: ${Buffer.byteLength(body)}`];
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  return text(socket);
+}
+
 async function hotAnswers(url: string): Promise<number> {
   const metrics = await (await fetch(`${url}/metrics`)).text();
   return Number(/^graphql_hot_answers_total (\d+)/m.exec(metrics)?.[1] ?? 0);
@@ -171,6 +181,11 @@ describe.each([
     await send(gateway.url, asked, '*/*');
     origin.failure = undefined;
     expect(calls).toBe(origin.calls.length);
+    // The whole request in one packet, which has ended before the lane knows that it cannot answer.
+    origin.failure = status.UNAVAILABLE;
+    const inOnePacket = await packet(gateway.url, JSON.stringify({ query: source, variables: { ids: ['coldest'] } }));
+    origin.failure = undefined;
+    expect(inOnePacket).toContain('USER_SERVICE_UNAVAILABLE');
     const many = 'query ($id: ID!) { modelMedia(modelType: "User", modelId: $id) { id } }';
     for (let time = 0; time < 4; time += 1) expect((await query(gateway.url, many, { id: `warm-${time}` })).errors).toBeUndefined();
     expect((await query(gateway.url, many, { id: 'many' })).errors?.[0]?.extensions.code).toBe('RESULT_TOO_LARGE');

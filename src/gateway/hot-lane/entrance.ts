@@ -56,41 +56,40 @@ export function hotEntrance(options: EntranceOptions): Entrance {
     request.once('data', (chunk: Buffer) => {
       const body = chunk.length === length ? bodyOf(chunk) : undefined;
       const outcome = body && options.lane.answer(body);
-      if (typeof outcome === 'string') answer(passing, outcome, options);
-      else if (outcome) void answerLater(passing, chunk, outcome, options);
-      else goOn(passing, chunk);
+      if (typeof outcome === 'string') {
+        answer(passing, outcome, options);
+        return;
+      }
+      // Now: by the next tick the request may have ended, and behind its end nothing can be put back.
+      request.pause();
+      request.unshift(chunk);
+      if (outcome) void answerLater(passing, outcome, options);
+      else next(request, response);
     });
   };
 }
 
-function answer({ request, response, contentType, beganAt }: Passing, text: string, { requestIdOf, answered }: EntranceOptions): void {
+function answer({ request, response, contentType, beganAt }: Passing, text: string, { requestIdOf, isStopping, answered }: EntranceOptions): void {
   const id = requestIdOf(request);
   const length = Buffer.byteLength(text);
+  // A connection that is kept alive behind its last answer would hold up the stop.
+  if (isStopping()) response.setHeader('connection', 'close');
   response.writeHead(200, { 'cache-control': 'no-store', 'content-type': contentType, 'x-request-id': id, 'content-length': length });
   // Text without a character beyond ASCII is the same bytes either way, and written faster.
   response.end(text, length === text.length ? 'latin1' : 'utf8');
   answered((performance.now() - beganAt) / 1_000);
 }
 
-async function answerLater(passing: Passing, chunk: Buffer, outcome: Promise<Outcome>, options: EntranceOptions): Promise<void> {
-  const { request } = passing;
-  // Behind its end, nothing could be put back.
-  request.pause();
+async function answerLater(passing: Passing, outcome: Promise<Outcome>, options: EntranceOptions): Promise<void> {
+  const { request, response, next } = passing;
   const found = await outcome;
   if (typeof found === 'string') {
     request.resume();
     answer(passing, found, options);
   } else {
     known.set(request, found);
-    goOn(passing, chunk);
+    next(request, response);
   }
-}
-
-/** With the body where it was. */
-function goOn({ request, response, next }: Passing, chunk: Buffer): void {
-  request.pause();
-  request.unshift(chunk);
-  next(request, response);
 }
 
 /** Fastify refuses bodies that could change prototypes, however they are written: it is to look at whatever may be one. */
