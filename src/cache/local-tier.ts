@@ -128,7 +128,7 @@ function sizeOf(copies: Copies<unknown>, owner: string): number {
 }
 
 /** What is served to many must not be changed by one. */
-export function deepFreeze<T>(value: T): T {
+function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   for (const part of Object.values(value)) deepFreeze(part);
   return Object.freeze(value);

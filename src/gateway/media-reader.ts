@@ -2,14 +2,12 @@
  * Media by owner and collection, read through the cache. The only place that knows how owners become cache keys
  * and media become cached text; the cache itself knows nothing of media.
  */
-import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { CacheObserver } from '../cache/cache-events.js';
 import type { CacheStore, Cause, EntryKey } from '../cache/cache-store.js';
 import type { Codec } from '../cache/flights.js';
 import type { LocalReads } from '../cache/local-reads.js';
 import { ReadThrough } from '../cache/read-through.js';
-import { deepFreeze } from '../cache/local-tier.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
 import type { Settings } from '../runtime/settings.js';
 import { originDeadlineMs, type MediaClient } from './media-client.js';
@@ -59,7 +57,7 @@ export class MediaReader {
     this.#store = store;
     this.#cache = new ReadThrough({
       store,
-      codec: createCodec(),
+      codec: modelMediaCodec,
       load: (keys) => loadFrom(client, keys),
       ttlMs,
       negativeTtlMs: Math.min(ttlMs, settings.CACHE_NEGATIVE_TTL_SECONDS * 1_000),
@@ -178,22 +176,7 @@ const storedMedia = z.object({
 
 const storedModelMedia = z.object({ total: z.number(), media: z.array(storedMedia), fallbackUrl: z.string() });
 
-/** Of the texts that were decoded last, in characters. */
-const maxDecoded = 16_000_000;
-/** What is longer is decoded each time. */
-const maxDecodedEntry = 20_000;
-
-/** The same text is the same object: to decode it costs more than all else about a read from the store. */
-function createCodec(): Codec<ModelMedia> {
-  const decoded = new LRUCache<string, ModelMedia>({ maxSize: maxDecoded, maxEntrySize: maxDecodedEntry, sizeCalculation: (_value, payload) => payload.length });
-  return {
-    encode: ({ total, media, fallbackUrl }) => JSON.stringify({ total, media, fallbackUrl }),
-    decode: (payload) => {
-      const known = decoded.get(payload);
-      if (known) return known;
-      const value = deepFreeze(storedModelMedia.parse(JSON.parse(payload)));
-      decoded.set(payload, value);
-      return value;
-    },
-  };
-}
+const modelMediaCodec: Codec<ModelMedia> = {
+  encode: ({ total, media, fallbackUrl }) => JSON.stringify({ total, media, fallbackUrl }),
+  decode: (payload) => storedModelMedia.parse(JSON.parse(payload)),
+};

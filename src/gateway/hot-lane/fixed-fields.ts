@@ -3,7 +3,6 @@
  * Invariant: what GraphQL's own execution would not answer with this very text throws, and the operation is left to GraphQL.
  */
 import { getNullableType, isLeafType, isListType, isNonNullType, type GraphQLOutputType } from 'graphql';
-import { PreparedTexts } from './prepared-texts.js';
 import { refuse } from './refused.js';
 
 export interface FixedField {
@@ -13,7 +12,15 @@ export interface FixedField {
   readonly read: (parent: object) => unknown;
 }
 
-const prepared = new PreparedTexts<FixedFields, string>();
+/** Of one object, the last few: each is about as long as the object's own text, and goes with it when the cache that it comes from drops it. */
+const maxPerObject = 4;
+
+interface Prepared {
+  readonly fields: FixedFields;
+  readonly text: string;
+}
+
+const prepared = new WeakMap<object, readonly Prepared[]>();
 
 export class FixedFields {
   readonly #fields: readonly FixedField[];
@@ -24,7 +31,11 @@ export class FixedFields {
 
   /** `"a":1,"b":2`. @throws Error when it is not for sure what GraphQL would answer. */
   textOf(parent: object): string {
-    return prepared.get(parent, this) ?? prepared.set(parent, this, this.#make(parent));
+    const texts = prepared.get(parent) ?? [];
+    for (const { fields, text } of texts) if (fields === this) return text;
+    const text = this.#make(parent);
+    prepared.set(parent, [...texts.slice(1 - maxPerObject), { fields: this, text }]);
+    return text;
   }
 
   #make(parent: object): string {
