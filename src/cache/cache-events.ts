@@ -19,8 +19,18 @@ export interface Answered {
   readonly lastEventId?: string | undefined;
 }
 
+/** Reads that were answered together, from the same place. */
+export interface AnsweredMany {
+  readonly type: 'answered-many';
+  readonly keys: readonly EntryKey[];
+  readonly source: 'local' | 'store';
+  /** Of the keys, how many have nothing. */
+  readonly negatives: number;
+}
+
 export type CacheEvent =
   | Answered
+  | AnsweredMany
   /** Is loaded from the origin. `leased`: to be filled; `refresh`: the same, ahead of its end; `bypass`: the store was out of reach, or the wait for the holder too long. */
   | { readonly type: 'load'; readonly key: EntryKey; readonly reason: 'leased' | 'refresh' | 'bypass' }
   /** The lease that was granted had been left to expire by its last holder. */

@@ -21,6 +21,12 @@ export function entryId({ owner, collection }: EntryKey): string {
 /** Collections of one owner that are kept; one more drops the owner, so that no client can grow one without bound. */
 export const maxCollectionsPerOwner = 64;
 
+/** A value that was stored for an entry. */
+export interface StoredValue extends EntryKey {
+  /** Names this very value: no other load has the same, of this entry or another. Means something only to the store. */
+  readonly version: string;
+}
+
 export interface LeaseRequest extends EntryKey {
   /** Unique per attempt, never reused, not even by the same process: a token that returns would let an old fill pass. */
   readonly token: string;
@@ -29,6 +35,8 @@ export interface LeaseRequest extends EntryKey {
 /** What is known of a stored value. Times are milliseconds. */
 export interface Stored {
   readonly payload: string;
+  /** As in `StoredValue`. */
+  readonly version: string;
   /** Since it was loaded. */
   readonly ageMs: number;
   /** Until it expires; not positive when it has. */
@@ -99,6 +107,11 @@ export interface CacheStore {
    * Never rejects, and answers within the store's deadline.
    */
   readOrLease(requests: readonly LeaseRequest[], maxAgeMs: number): Promise<Lookup[]>;
+  /**
+   * Whether each of `values` is what is stored for its entry at this moment. One round trip for all, also for those of other calls of the same
+   * turn; the values do not travel. Says nothing of their times, which went with them. Never rejects: false when it is not known.
+   */
+  confirm(values: readonly StoredValue[]): Promise<boolean>;
   /** One round trip for all; per fill, in order, whether it was accepted and ended the lease. Never rejects: what is not confirmed was not accepted. */
   fill(fills: readonly Fill[]): Promise<boolean[]>;
   /** Gives leases back that will not be filled, so that the next reader gets them at once. Idempotent, never rejects, best effort. */
@@ -115,8 +128,8 @@ export interface CacheStore {
   purge(ownerPrefix: string): Promise<number>;
   /** From now on `watcher` hears of this store. */
   watch(watcher: StoreWatcher): void;
-  /** True while the watchers have heard of every invalidation of this owner that was confirmed more than the store's δ ago. */
-  isCoherent(owner: string): boolean;
+  /** True while the watchers have heard of every invalidation that was confirmed more than the store's δ ago: of this owner, or of all when none is named. */
+  isCoherent(owner?: string): boolean;
   /** Keeps a short text under a name, for all processes, for `ttlMs`. Resolves once confirmed; rejects when it could not be. */
   putMark(name: string, text: string, ttlMs: number): Promise<void>;
   /** The text that was kept last; undefined when there is none, or the store is out of reach. Never rejects. */

@@ -5,7 +5,8 @@
 import type { CacheObserver } from './cache-events.js';
 import type { EntryKey } from './cache-store.js';
 import type { Copy, LocalTier } from './local-tier.js';
-import { answered, type Found } from './round.js';
+import type { Receipt } from './receipts.js';
+import type { Found } from './round.js';
 
 export interface LocalReadsOptions<V> {
   local: LocalTier<V>;
@@ -46,13 +47,23 @@ export class LocalReads<V> {
     this.#copies.push(copy);
   }
 
+  /** Of all that was found. */
+  receipt(): Receipt {
+    const copies = this.#copies;
+    const freshUntil = Math.min(...copies.map((copy) => copy.freshUntil));
+    return { keys: this.#keys, negatives: this.#negatives(), freshUntil, proof: { copies }, uses: 0 };
+  }
+
   /** All that was found was needed. */
   count(): void {
-    const { observe, isNegative, now } = this.#options;
-    for (const [index, copy] of this.#copies.entries()) {
-      const key = this.#keys[index];
-      if (key) observe(answered(key, foundInCopy(copy, now), isNegative(copy.value)));
-    }
+    this.#options.observe({ type: 'answered-many', keys: this.#keys, source: 'local', negatives: this.#negatives() });
+  }
+
+  #negatives(): number {
+    const { isNegative } = this.#options;
+    let count = 0;
+    for (const { value } of this.#copies) if (isNegative(value)) count += 1;
+    return count;
   }
 }
 

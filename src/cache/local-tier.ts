@@ -62,6 +62,13 @@ export class LocalTier<V> implements StoreWatcher {
     return copy.isKept && this.#isGood(copy, owner, now);
   }
 
+  /** The same of many, of which no `freshUntil` has passed. */
+  holdsAll(copies: readonly Copy<unknown>[]): boolean {
+    if (!this.#store.isCoherent()) return false;
+    for (const { isKept } of copies) if (!isKept) return false;
+    return true;
+  }
+
   /** Before a read is sent to the store; each ticket must be given to `end`. Undefined: its answer cannot be kept. */
   begin(key: EntryKey): Ticket | undefined {
     if (!this.#store.isCoherent(key.owner)) return undefined;

@@ -14,12 +14,15 @@ import {
   type LeaseRequest,
   type Lookup,
   type Stored,
+  type StoredValue,
   type StoreState,
   type StoreWatcher,
 } from './cache-store.js';
 
 interface Value {
   readonly payload: string;
+  /** The token of its fill. */
+  readonly version: string;
   readonly generation: string;
   readonly loaded: number;
   readonly freshUntil: number;
@@ -83,6 +86,17 @@ export class MemoryStore implements CacheStore {
 
   readOrLease(requests: readonly LeaseRequest[], maxAgeMs: number): Promise<Lookup[]> {
     return Promise.resolve(requests.map((request) => this.#readOrLease(request, maxAgeMs)));
+  }
+
+  confirm(values: readonly StoredValue[]): Promise<boolean> {
+    const generation = this.#generation();
+    return Promise.resolve(
+      values.every(({ owner, collection, version }) => {
+        // A use, as a read is.
+        const value = this.#owners.get(owner)?.fields.get(collection)?.value;
+        return value?.version === version && value.generation === generation;
+      }),
+    );
   }
 
   fill(fills: readonly Fill[]): Promise<boolean[]> {
@@ -156,7 +170,7 @@ export class MemoryStore implements CacheStore {
     const { lease } = this.#field({ owner, collection });
     if (lease?.token !== token || lease.generation !== generation) return false;
     const now = this.#now();
-    const value = { payload, generation, loaded: now - ageMs, freshUntil: now + freshMs, expires: now + ttlMs, end: now + endMs };
+    const value = { payload, version: token, generation, loaded: now - ageMs, freshUntil: now + freshMs, expires: now + ttlMs, end: now + endMs };
     this.#keep({ owner, collection }, { value });
     return this.#owners.has(owner);
   }
@@ -168,9 +182,9 @@ export class MemoryStore implements CacheStore {
     this.#keep({ owner, collection }, { value: this.#field({ owner, collection }).value, lease });
   }
 
-  #stored(owner: string, { payload, generation, loaded, expires, end }: Value): Stored {
+  #stored(owner: string, { payload, version, generation, loaded, expires, end }: Value): Stored {
     const now = this.#now();
-    return { payload, ageMs: now - loaded, ttlMs: expires - now, endMs: end - now, generation, lastEventId: this.#owners.peek(owner)?.lastEventId };
+    return { payload, version, ageMs: now - loaded, ttlMs: expires - now, endMs: end - now, generation, lastEventId: this.#owners.peek(owner)?.lastEventId };
   }
 
   #field({ owner, collection }: EntryKey): Field {

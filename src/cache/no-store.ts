@@ -5,6 +5,7 @@ export const noStore: CacheStore = {
   tier: 'none',
   state: 'ready',
   readOrLease: (requests: readonly LeaseRequest[]) => Promise.resolve(requests.map((): Lookup => ({ kind: 'bypass' }))),
+  confirm: () => Promise.resolve(false),
   fill: (fills) => Promise.resolve(fills.map(() => false)),
   release: () => Promise.resolve(),
   invalidate: () => Promise.resolve(),

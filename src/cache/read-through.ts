@@ -9,37 +9,16 @@
 import { randomUUID } from 'node:crypto';
 import { asError } from '../runtime/as-error.js';
 import type { CacheObserver } from './cache-events.js';
-import { entryId, type CacheStore, type Cause, type EntryKey, type Hit, type LeaseRequest, type Lookup } from './cache-store.js';
-import { Flights, noLanding, type Codec, type Leased } from './flights.js';
+import { entryId, type Cause, type EntryKey, type Hit, type LeaseRequest, type Lookup } from './cache-store.js';
+import { Flights, noLanding, type Leased } from './flights.js';
 import { foundInCopy, LocalReads } from './local-reads.js';
 import { LocalTier, type Ticket } from './local-tier.js';
+import type { ReadThroughOptions } from './read-through-options.js';
+import { Receipts, type Receipt } from './receipts.js';
 import { Round, type Read, type Result } from './round.js';
 import { processTime, type Time } from './time.js';
 import { Unconfirmed } from './unconfirmed.js';
 import { UnfilledLoads } from './unfilled-loads.js';
-
-export interface ReadThroughOptions<V> {
-  store: CacheStore;
-  codec: Codec<V>;
-  /** Loads values from the origin, in the order of the keys; one that failed is an Error. May reject when all failed. Has a deadline of its own. */
-  load: (keys: readonly EntryKey[]) => Promise<readonly (V | Error)[]>;
-  /** Milliseconds that a value may be served for; up to a tenth less is used. In the last tenth of its time it is loaded anew in the background. */
-  ttlMs: number;
-  /** The same of a value that says that there is nothing. */
-  negativeTtlMs: number;
-  isNegative: (value: V) => boolean;
-  /** Default: any. Asked at each read: milliseconds since an entry may have been loaded, its TTL aside; for times when events may be missing. */
-  maxAgeMs?: () => number;
-  /** Milliseconds after which a waiting reader loads for itself: the lease plus one origin call. */
-  maxWaitMs: number;
-  /** Default 64. Calls to the origin at once that are not to be stored. */
-  maxUnfilledCalls?: number;
-  /** Default true. Whether copies are kept in this process. */
-  local?: boolean;
-  observe: CacheObserver;
-  /** Default: the process's monotonic clock, timers and dice. A proof puts its own here. */
-  time?: Time;
-}
 
 interface Waiting extends Read {
   /** What is left of the holder's lease. */
@@ -61,6 +40,7 @@ export class ReadThrough<V> {
   readonly #flights: Flights<V>;
   readonly #unfilled: UnfilledLoads<V>;
   readonly #unconfirmed: Unconfirmed;
+  readonly #receipts: Receipts;
   readonly #local: LocalTier<V> | undefined;
   /** What nobody waits for: fills, and loads ahead of an entry's end. */
   readonly #background = new Set<Promise<unknown>>();
@@ -78,6 +58,14 @@ export class ReadThrough<V> {
     this.#unfilled = new UnfilledLoads({ load, maxCalls: maxUnfilledCalls });
     this.#local = local ? new LocalTier({ store, now: () => time.now() }) : undefined;
     this.#unconfirmed = new Unconfirmed({ invalidate: (owner, collection) => this.invalidate(owner, collection), time });
+    this.#receipts = new Receipts({
+      store,
+      local: () => this.#believedLocal(),
+      isStoreBelieved: () => this.#maxAgeMs() === Infinity,
+      areDistrusted: (keys) => this.#unconfirmed.coversAny(keys),
+      observe,
+      now: () => time.now(),
+    });
   }
 
   /**
@@ -86,13 +74,29 @@ export class ReadThrough<V> {
    * `explain` hears of this call what `observe` hears of all.
    */
   async readMany(keys: readonly EntryKey[], explain?: CacheObserver): Promise<(V | Error)[]> {
+    const round = await this.#round(keys, explain);
+    return keys.map((key) => round.valueOf(entryId(key)));
+  }
+
+  /** As `readMany`; with a receipt where all of it was in the store, and is kept nowhere else. */
+  async readWithReceipt(keys: readonly EntryKey[]): Promise<{ values: (V | Error)[]; receipt: Receipt | undefined }> {
+    const round = await this.#round(keys, undefined);
+    return { values: keys.map((key) => round.valueOf(entryId(key))), receipt: this.#local ? undefined : round.receipt() };
+  }
+
+  /** Whether all that the receipt is of would be read again; then these reads are counted. Without a promise where it is of copies in this process. */
+  again(receipt: Receipt): boolean | Promise<boolean> {
+    return this.#receipts.again(receipt);
+  }
+
+  async #round(keys: readonly EntryKey[], explain: CacheObserver | undefined): Promise<Round<V>> {
     const { observe, isNegative, maxWaitMs } = this.#options;
     const round = new Round<V>({ observers: [observe, explain], isNegative, giveUpAt: this.#time.now() + maxWaitMs });
     const reads = [...new Map(keys.map((key) => [entryId(key), { key, id: entryId(key) }])).values()];
     const distrusted = reads.filter(({ key }) => this.#unconfirmed.covers(key.owner));
     const trusted = reads.filter(({ key }) => !this.#unconfirmed.covers(key.owner));
     await Promise.all([this.#loadPast(distrusted, round), this.#read(trusted, round, 0)]);
-    return keys.map((key) => round.valueOf(entryId(key)));
+    return round;
   }
 
   /** Reads from copies in this process, without a promise; undefined while there are none, or none may be believed. */
@@ -126,7 +130,7 @@ export class ReadThrough<V> {
   }
 
   async #read(reads: readonly Read[], round: Round<V>, tries: number): Promise<void> {
-    const maxAgeMs = this.#options.maxAgeMs?.() ?? Infinity;
+    const maxAgeMs = this.#maxAgeMs();
     const local = this.#believedLocal(maxAgeMs);
     const rest = reads.filter((read) => !this.#answerFromCopy(read, local, round));
     if (rest.length === 0) return;
@@ -134,6 +138,7 @@ export class ReadThrough<V> {
       // The ticket is taken before the read is sent: what is announced from now on may be newer than its answer.
       return { ...read, request: { ...read.key, token: this.#nextToken() }, ticket: local?.begin(read.key) };
     });
+    const askedAt = this.#time.now();
     const lookups = await this.#options.store.readOrLease(
       asked.map(({ request }) => request),
       maxAgeMs,
@@ -148,7 +153,7 @@ export class ReadThrough<V> {
         leased.push({ ...read, stale: lookup.stale });
         if (lookup.takenOver) round.observe({ type: 'lease-expired', key: read.key });
       } else if (lookup.kind === 'wait') waiting.push({ ...read, leaseMs: lookup.leaseMs });
-      else if (lookup.kind === 'bypass' || !this.#answerFromStore(read, lookup, round)) past.push(read);
+      else if (lookup.kind === 'bypass' || !this.#answerFromStore(read, { hit: lookup, askedAt }, round)) past.push(read);
       else if (lookup.refresh) refreshed.push({ ...read, stale: lookup });
       if (read.ticket) this.#local?.end(read.ticket);
     }
@@ -157,7 +162,7 @@ export class ReadThrough<V> {
   }
 
   /** While events may be missing there are no copies either: who applies them may be too old to announce it. */
-  #believedLocal(maxAgeMs = this.#options.maxAgeMs?.() ?? Infinity): LocalTier<V> | undefined {
+  #believedLocal(maxAgeMs = this.#maxAgeMs()): LocalTier<V> | undefined {
     return maxAgeMs === Infinity ? this.#local : undefined;
   }
 
@@ -170,10 +175,10 @@ export class ReadThrough<V> {
   }
 
   /** False when the entry cannot be decoded: it is dropped, to make room for a good one. */
-  #answerFromStore({ key, id, ticket }: Asked, hit: Hit, round: Round<V>): boolean {
+  #answerFromStore({ key, id, ticket }: Asked, { hit, askedAt }: { hit: Hit; askedAt: number }, round: Round<V>): boolean {
     try {
       const value = this.#options.codec.decode(hit.payload);
-      round.answer({ key, id }, { value, source: 'store', stored: hit });
+      round.hit({ key, id }, value, { hit, askedAt });
       if (ticket) this.#local?.admit(ticket, value, hit);
       return true;
     } catch {
@@ -259,6 +264,10 @@ export class ReadThrough<V> {
     // Who polls has its result in the round already.
     if (!round.results.has(read.id)) round.share(read, result);
     return [];
+  }
+
+  #maxAgeMs(): number {
+    return this.#options.maxAgeMs?.() ?? Infinity;
   }
 
   #ttlMs(value: V): number {

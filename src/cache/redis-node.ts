@@ -25,7 +25,7 @@ export interface RedisNodeOptions {
 }
 
 export interface Call {
-  readonly key: string;
+  readonly keys: readonly string[];
   readonly args: readonly (string | number)[];
 }
 
@@ -55,6 +55,7 @@ export class RedisNode {
   #strangers = 0;
   #isPreparing = false;
   #isGathering = false;
+  #atEndOfTurn: (() => void)[] = [];
   #listening = false;
   #stopped = false;
   readonly #reviving = new Set<NodeJS.Timeout>();
@@ -106,6 +107,12 @@ export class RedisNode {
     return replies.map((reply) => (isUnknownScript(reply) ? repeated.shift() : reply));
   }
 
+  /** Does `work` when all else of this turn of the event loop is done, and before what it has sent leaves. */
+  atEndOfTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.#gatherWrites();
+    return new Promise((resolve) => this.#atEndOfTurn.push(() => resolve(work())));
+  }
+
   /** Runs any command. @throws Error when it is not answered in time. */
   async command<T>(send: (redis: Redis) => Promise<T>, timeoutMs = this.#options.commandTimeoutMs): Promise<T> {
     if (this.#generation === undefined) throw new Error('Redis is not connected');
@@ -139,9 +146,9 @@ export class RedisNode {
     if (this.#generation === undefined) return calls.map(() => new Error('Redis is not connected'));
     this.#gatherWrites();
     const pipeline = this.#commands.pipeline();
-    for (const { key, args } of calls) {
+    for (const { keys, args } of calls) {
       if (asking) pipeline.asking();
-      pipeline[command](body, 1, key, ...args);
+      pipeline[command](body, keys.length, ...keys, ...args);
     }
     try {
       const replies = (await withDeadline(pipeline.exec(), timeoutMs)) ?? [];
@@ -163,6 +170,9 @@ export class RedisNode {
     const { stream } = this.#commands;
     stream.cork();
     setImmediate(() => {
+      const last = this.#atEndOfTurn;
+      this.#atEndOfTurn = [];
+      for (const work of last) work();
       this.#isGathering = false;
       stream.uncork();
     });

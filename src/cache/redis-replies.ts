@@ -8,9 +8,9 @@ import type { Lookup, Stored } from './cache-store.js';
 export function toLookup(reply: unknown, generation: string): Lookup {
   const [kind, ...parts]: unknown[] = Array.isArray(reply) ? reply : [];
   if (kind === 'hit') {
-    const freshMs = parts[5];
+    const freshMs = parts[6];
     const stored = toStored(parts, generation);
-    if (stored && typeof freshMs === 'number') return { kind, ...stored, freshMs, refresh: parts[6] === 1 };
+    if (stored && typeof freshMs === 'number') return { kind, ...stored, freshMs, refresh: parts[7] === 1 };
   } else if (kind === 'wait') {
     const [leaseMs] = parts;
     if (typeof leaseMs === 'number') return { kind, leaseMs };
@@ -21,9 +21,9 @@ export function toLookup(reply: unknown, generation: string): Lookup {
   return { kind: 'bypass' };
 }
 
-function toStored([payload, ageMs, ttlMs, endMs, eventId]: readonly unknown[], generation: string): Stored | undefined {
-  if (typeof payload !== 'string' || typeof ageMs !== 'number' || typeof ttlMs !== 'number' || typeof endMs !== 'number') return undefined;
-  return { payload, ageMs, ttlMs, endMs, generation, lastEventId: typeof eventId === 'string' && eventId !== '' ? eventId : undefined };
+function toStored([version, payload, ageMs, ttlMs, endMs, eventId]: readonly unknown[], generation: string): Stored | undefined {
+  if (typeof version !== 'string' || typeof payload !== 'string' || typeof ageMs !== 'number' || typeof ttlMs !== 'number' || typeof endMs !== 'number') return undefined;
+  return { version, payload, ageMs, ttlMs, endMs, generation, lastEventId: typeof eventId === 'string' && eventId !== '' ? eventId : undefined };
 }
 
 /** What an operator is shown of an entry. Times are milliseconds. */
@@ -33,7 +33,7 @@ export type Peeked =
   | { readonly kind: 'lease'; readonly collection: string; readonly leaseMs: number; readonly isCurrent: boolean }
   | { readonly kind: 'last event'; readonly eventId: string };
 
-/** The fields of an owner's hash (redis-scripts.ts); those that cannot be read are left out. */
+/** The fields of an owner's hash (redis-scripts.ts); versions, and those that cannot be read, are left out. */
 export function peeked(fields: Readonly<Record<string, string>>, { nowMs, tag: ownTag }: { nowMs: number; tag: string }): Peeked[] {
   return Object.entries(fields).flatMap(([field, text]): Peeked[] => {
     if (field === 'i') return [{ kind: 'last event', eventId: text }];

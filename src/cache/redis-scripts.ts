@@ -1,8 +1,9 @@
 /**
- * The Lua scripts of the Redis store. Each touches one key, so that a batch of them is one pipeline on any topology.
+ * The Lua scripts of the Redis store. Each but `confirm` touches one key, so that a batch of them is one pipeline on any topology.
  *
  * The key is a hash per owner:
  *   `v:<collection>` = `<tag>|<loaded>|<fresh until>|<expires>|<end>|<payload>`   the value; until its end it is a last resort
+ *   `n:<collection>` = `<tag>|<token>`                                           its version: the token of its load, which is never used again
  *   `l:<collection>` = `<tag>|<expires>|<token>`                                 the lease on loading it
  *   `i`              = the id of the event that has last invalidated something here
  * Times are milliseconds of Redis's own clock, so gateways need not agree on theirs. The key expires with the last of its fields.
@@ -31,14 +32,14 @@ end
 `;
 
 /**
- * ARGV: collection, token, lease in ms, tag, maximum of collections, maximum age of the value in ms.
- * Answers {'hit', payload, age, ttl, end, event id, fresh, refresh} | {'wait', ms} | {'leased', taken over[, payload, age, ttl, end, event id]} | {'bypass'}.
+ * ARGV: collection, token, lease in ms, tag, maximum of fields, maximum age of the value in ms.
+ * Answers {'hit', version, payload, age, ttl, end, event id, fresh, refresh} | {'wait', ms} | {'leased', taken over[, version, payload, age, ttl, end, event id]} | {'bypass'}.
  * A hit is answered also when nothing can be written, so it stays a hit when Redis is full; a lease cannot be had then: bypass.
  */
 export const readOrLease = script(`${library}
 local key, collection, tag = KEYS[1], ARGV[1], ARGV[4]
 local ms = now()
-local value, lease, event = unpack(redis.call('HMGET', key, 'v:' .. collection, 'l:' .. collection, 'i'))
+local value, lease, event, version = unpack(redis.call('HMGET', key, 'v:' .. collection, 'l:' .. collection, 'i', 'n:' .. collection))
 local usable, loaded, fresh, expires, finish, at
 if value then
   usable, loaded, fresh, expires, finish, at = string.match(value, '^([^|]*)|(%d+)|(%d+)|(%d+)|(%d+)|()')
@@ -56,13 +57,22 @@ local function grant()
 end
 if usable and tonumber(expires) > ms then
   local refresh = tonumber(fresh) <= ms and not held and grant()
-  return {'hit', string.sub(value, at), ms - loaded, expires - ms, finish - ms, event or '', math.max(0, fresh - ms), refresh and 1 or 0}
+  return {'hit', version or '', string.sub(value, at), ms - loaded, expires - ms, finish - ms, event or '', math.max(0, fresh - ms), refresh and 1 or 0}
 end
 if held then return {'wait', leaseExpires - ms} end
 if not grant() then return {'bypass'} end
 local takenOver = sameTag and 1 or 0
-if usable and tonumber(finish) > ms then return {'leased', takenOver, string.sub(value, at), ms - loaded, expires - ms, finish - ms, event or ''} end
+if usable and tonumber(finish) > ms then return {'leased', takenOver, version or '', string.sub(value, at), ms - loaded, expires - ms, finish - ms, event or ''} end
 return {'leased', takenOver}
+`);
+
+/** ARGV: per key its collection and a version. The payloads are not looked at: to bring them into Lua would take most of the time. Answers the numbers of the keys, from 1, that have another value or none. In a cluster, all keys are of one slot. */
+export const confirm = script(`
+local call, others = redis.call, {}
+for i = 1, #KEYS do
+  if call('HGET', KEYS[i], 'n:' .. ARGV[2 * i - 1]) ~= ARGV[2 * i] then others[#others + 1] = i end
+end
+return others
 `);
 
 /** ARGV: collection, token, tag, ms of ttl, fresh, age and end, payload. Answers 1 when accepted. The lease ends with the fill, also with one that found no room. */
@@ -73,7 +83,7 @@ if leaseTag ~= tag or token ~= ARGV[2] then return 0 end
 redis.call('HDEL', key, 'l:' .. collection)
 local ms = now()
 local value = string.format('%s|%.0f|%.0f|%.0f|%.0f|', tag, ms - ARGV[6], ms + ARGV[5], ms + ARGV[4], ms + ARGV[7]) .. ARGV[8]
-if failed(redis.pcall('HSET', key, 'v:' .. collection, value)) then return 0 end
+if failed(redis.pcall('HSET', key, 'v:' .. collection, value, 'n:' .. collection, tag .. '|' .. token)) then return 0 end
 keepFor(key, tonumber(ARGV[7]))
 return 1
 `);
@@ -89,7 +99,7 @@ return 0
 export const invalidate = script(`${library}
 local key, collection = KEYS[1], ARGV[5]
 local known = redis.call('EXISTS', key) == 1
-if collection then redis.call('HDEL', key, 'v:' .. collection, 'l:' .. collection, 'v:', 'l:')
+if collection then redis.call('HDEL', key, 'v:' .. collection, 'n:' .. collection, 'l:' .. collection, 'v:', 'n:', 'l:')
 else redis.call('UNLINK', key) end
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 -- Not of owners that nobody reads: most events are of those.

@@ -2,10 +2,11 @@
  * The store that several gateways share: one Redis hash per owner (redis-scripts.ts), on the server that owns its key (redis-topology.ts).
  * Invariant: nothing here rejects because Redis is away, except what must not be taken for done: an invalidation, a purge, a mark.
  */
-import { z } from 'zod';
 import type { Logger } from '../runtime/logger.js';
 import type { RedisAddress } from '../runtime/redis-address.js';
-import { maxCollectionsPerOwner, type CacheStore, type Cause, type Fill, type LeaseRequest, type Lookup, type StoreState, type StoreWatcher } from './cache-store.js';
+import { announcementOf, everything, readAnnouncement } from './announcement.js';
+import { maxCollectionsPerOwner, type CacheStore, type Cause, type Fill, type LeaseRequest, type Lookup, type StoredValue, type StoreState, type StoreWatcher } from './cache-store.js';
+import { Confirmations } from './redis-confirmations.js';
 import type { Call, RedisNode } from './redis-node.js';
 import { peeked, toLookup, type Peeked } from './redis-replies.js';
 import { RecentInvalidations, type Invalidation } from './recent-invalidations.js';
@@ -29,6 +30,8 @@ export interface RedisStoreOptions {
   log: Logger;
 }
 
+/** A value and its version. */
+const fieldsPerCollection = 2;
 /** How long it is known which event was the last one. */
 const eventKeptMs = 600_000;
 /** Of a call to one server, when many keys are gone through. */
@@ -38,12 +41,11 @@ const repeatedAtOnce = 500;
 /** An invalidation may take so many times what a read may. */
 const patience = 5;
 
-const announcement = z.union([z.tuple([z.string(), z.string()]), z.tuple([z.string()])]);
-
 export class RedisStore implements CacheStore {
   readonly tier = 'redis';
   readonly #options: RedisStoreOptions;
   readonly #topology: RedisTopology;
+  readonly #confirmations: Confirmations;
   readonly #watchers: StoreWatcher[] = [];
   readonly #staleMs: number;
   readonly #recent = new RecentInvalidations();
@@ -61,6 +63,7 @@ export class RedisStore implements CacheStore {
       lost: () => this.#lost(),
       log,
     });
+    this.#confirmations = new Confirmations({ topology: this.#topology, tagOf: (node) => this.#tag(node) });
   }
 
   /** Of a cluster: ready when all of its servers are. */
@@ -78,7 +81,7 @@ export class RedisStore implements CacheStore {
       token,
       leaseMs,
       tag,
-      maxCollectionsPerOwner,
+      fieldsPerCollection * maxCollectionsPerOwner,
       maxAge,
     ]);
     // A read that timed out may still be executed and then hold a lease that nobody knows of; a release behind it on the same
@@ -86,6 +89,10 @@ export class RedisStore implements CacheStore {
     const unknown = requests.filter((_, index) => replies[index] instanceof Error);
     if (unknown.length > 0) void this.release(unknown);
     return replies.map((reply, index) => toLookup(reply, generations[index] ?? ''));
+  }
+
+  confirm(values: readonly StoredValue[]): Promise<boolean> {
+    return this.#confirmations.confirm(values.map(({ owner, collection, version }) => ({ key: this.#key(owner), collection, version })));
   }
 
   async fill(fills: readonly Fill[]): Promise<boolean[]> {
@@ -105,7 +112,7 @@ export class RedisStore implements CacheStore {
 
   async invalidate(owner: string, collection: string | undefined, cause: Cause = {}): Promise<void> {
     const call = this.#invalidation({ owner, collection }, cause);
-    const node = this.#topology.nodeOf(call.key);
+    const node = this.#topology.nodeOf(this.#key(owner));
     const generation = node?.generation ?? '';
     // Nobody reads while it waits, and one that is repeated although it was executed holds up those behind it.
     const timeoutMs = patience * this.#options.commandTimeoutMs;
@@ -129,10 +136,13 @@ export class RedisStore implements CacheStore {
     this.#watchers.push(watcher);
   }
 
-  isCoherent(owner: string): boolean {
+  isCoherent(owner?: string): boolean {
     // Asked at each read of a copy: for a single server, the key need not be made.
-    const node = this.#topology.single ?? this.#topology.nodeOf(this.#key(owner));
-    return node?.isCoherent ?? false;
+    const { single } = this.#topology;
+    if (single) return single.isCoherent;
+    if (owner !== undefined) return this.#topology.nodeOf(this.#key(owner))?.isCoherent ?? false;
+    const nodes = this.#topology.nodes();
+    return nodes.length > 0 && nodes.every((node) => node.isCoherent);
   }
 
   async putMark(name: string, text: string, ttlMs: number): Promise<void> {
@@ -176,13 +186,13 @@ export class RedisStore implements CacheStore {
       cursor = next;
       if (cursor === '0') break;
     }
-    await node.command((redis) => redis.publish(this.#options.keyPrefix, ''));
+    await node.command((redis) => redis.publish(this.#options.keyPrefix, everything));
     return count;
   }
 
   #invalidation({ owner, collection }: Invalidation, { eventId = '' }: Cause): Call {
     const named = collection === undefined ? [] : [collection];
-    return { key: this.#key(owner), args: [this.#options.keyPrefix, JSON.stringify([owner, ...named]), eventId, eventKeptMs, ...named] };
+    return { keys: [this.#key(owner)], args: [this.#options.keyPrefix, announcementOf({ owner, collection }), eventId, eventKeptMs, ...named] };
   }
 
   /** An invalidation must reach the key wherever it is: of a slot on the move, a key that has moved already. */
@@ -248,7 +258,7 @@ export class RedisStore implements CacheStore {
       }
       const group = groups.get(node) ?? [];
       groups.set(node, group);
-      group.push({ index, call: { key, args: argsOf(item, this.#tag(node)) } });
+      group.push({ index, call: { keys: [key], args: argsOf(item, this.#tag(node)) } });
     }
     await Promise.all(
       [...groups].map(async ([node, group]) => {
@@ -261,14 +271,9 @@ export class RedisStore implements CacheStore {
   }
 
   #heard(message: string): void {
-    if (message === '') {
-      this.#lost();
-      return;
-    }
-    const parsed = announcement.safeParse(parseJson(message));
-    // Who announces what we cannot read is newer than we are: better to forget too much.
-    if (!parsed.success) this.#lost();
-    else for (const watcher of this.#watchers) watcher.invalidated(parsed.data[0], parsed.data[1]);
+    const heard = readAnnouncement(message);
+    if (heard === 'everything') this.#lost();
+    else for (const watcher of this.#watchers) watcher.invalidated(heard.owner, heard.collection);
   }
 
   #lost(): void {
@@ -282,12 +287,4 @@ function isRedirection(reply: unknown): boolean {
 
 function escapeGlob(text: string): string {
   return text.replace(/[*?[\]\\^]/g, '\\$&');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

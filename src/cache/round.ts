@@ -1,7 +1,8 @@
 /** One `readMany`: what has been found so far for each of its keys, and who is told. Every key ends with one result. */
 import type { Answered, CacheEvent, CacheObserver, Source } from './cache-events.js';
-import type { EntryKey, Stored } from './cache-store.js';
+import type { EntryKey, Hit, Stored, StoredValue } from './cache-store.js';
 import { noLanding, type Landing } from './flights.js';
+import type { Receipt } from './receipts.js';
 
 export interface Read {
   readonly key: EntryKey;
@@ -11,6 +12,14 @@ export interface Read {
 
 /** A value and where it came from, or why there is none. */
 export type Result<V> = { readonly value: V; readonly answered: Answered } | { readonly error: Error };
+
+/** A value that the store has answered. */
+export interface StoreHit {
+  readonly value: StoredValue;
+  /** Milliseconds of the cache's clock. */
+  readonly freshUntil: number;
+  readonly isNegative: boolean;
+}
 
 export interface RoundOptions<V> {
   observers: readonly (CacheObserver | undefined)[];
@@ -37,6 +46,8 @@ export class Round<V> {
   readonly giveUpAt: number;
   readonly results: ReadonlyMap<string, Result<V>>;
   readonly #results = new Map<string, Result<V>>();
+  /** Per id, what the store has answered itself. */
+  readonly #hits = new Map<string, StoreHit>();
   readonly #options: RoundOptions<V>;
 
   constructor(options: RoundOptions<V>) {
@@ -52,6 +63,22 @@ export class Round<V> {
   valueOf(id: string): V | Error {
     const result = this.#results.get(id) ?? noLanding;
     return 'value' in result ? result.value : result.error;
+  }
+
+  /** Of all that was read; undefined unless the store has answered all of it with values that are fresh. */
+  receipt(): Receipt | undefined {
+    const hits = [...this.#hits.values()];
+    if (hits.length === 0 || hits.length < this.#results.size) return undefined;
+    const values = hits.map(({ value }) => value);
+    const freshUntil = Math.min(...hits.map((hit) => hit.freshUntil));
+    return { keys: values, negatives: hits.filter((hit) => hit.isNegative).length, freshUntil, proof: { values }, uses: 0 };
+  }
+
+  /** The store has answered with a value; `askedAt`: milliseconds of the cache's clock. */
+  hit({ key, id }: Read, value: V, { hit, askedAt }: { hit: Hit; askedAt: number }): void {
+    const stored = { owner: key.owner, collection: key.collection, version: hit.version };
+    this.#hits.set(id, { value: stored, freshUntil: askedAt + hit.freshMs, isNegative: this.#options.isNegative(value) });
+    this.answer({ key, id }, { value, source: 'store', stored: hit });
   }
 
   answer({ key, id }: Read, found: Found<V>): void {

@@ -3,6 +3,7 @@
  * Invariant: while an owner is here, this process does not serve it from the store, so its clients read their own writes.
  */
 import { backoffMs } from '../runtime/backoff.js';
+import type { EntryKey } from './cache-store.js';
 import type { Time } from './time.js';
 
 export interface UnconfirmedOptions {
@@ -33,6 +34,11 @@ export class Unconfirmed {
   /** True while the store may hold something of this owner that is older than a write. */
   covers(owner: string): boolean {
     return this.#overflowed || this.#owners.has(owner);
+  }
+
+  /** The same of any of these; nearly always there is none at all. */
+  coversAny(keys: readonly EntryKey[]): boolean {
+    return this.#overflowed || (this.#owners.size > 0 && keys.some(({ owner }) => this.#owners.has(owner)));
   }
 
   /** Invalidates the owner's collection, now if the store is there; else the whole owner as soon as it is. Resolves after the first try; never rejects. */

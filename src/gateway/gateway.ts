@@ -1,8 +1,8 @@
 /** Program 1, put together: HTTP → GraphQL → loaders → cache → media client; event → invalidation. */
 import type { FastifyPluginAsync } from 'fastify';
 import type { Registry } from 'prom-client';
-import type { CacheObserver } from '../cache/cache-events.js';
-import type { CacheStore } from '../cache/cache-store.js';
+import type { CacheObserver, Source } from '../cache/cache-events.js';
+import type { CacheStore, EntryKey } from '../cache/cache-store.js';
 import { noStore } from '../cache/no-store.js';
 import type { MediaEvent } from '../contract/media-event.js';
 import type { MessageBus } from '../messaging/message-bus.js';
@@ -102,8 +102,13 @@ function observer(metrics: GatewayMetrics, log: Logger): CacheObserver {
     // The line is not even made when nobody reads it: this is on the way of every read.
     if (!log.isLevelEnabled('debug')) return;
     if (event.type === 'load') log.debug({ key: event.key, reason: event.reason }, `Cache miss for ${describeEntry(event.key)}`);
-    else if (event.type === 'answered' && event.source !== 'origin') log.debug({ key: event.key, source: event.source }, `Cache hit for ${describeEntry(event.key)}`);
+    else if (event.type === 'answered-many') for (const key of event.keys) logHit(log, key, event.source);
+    else if (event.type === 'answered' && event.source !== 'origin') logHit(log, event.key, event.source);
   };
+}
+
+function logHit(log: Logger, key: EntryKey, source: Source): void {
+  log.debug({ key, source }, `Cache hit for ${describeEntry(key)}`);
 }
 
 function countApplied({ occurredAt }: MediaEvent, metrics: GatewayMetrics): void {

@@ -8,6 +8,7 @@ import type { CacheStore, Cause, EntryKey } from '../cache/cache-store.js';
 import type { Codec } from '../cache/flights.js';
 import type { LocalReads } from '../cache/local-reads.js';
 import { ReadThrough } from '../cache/read-through.js';
+import type { Receipt } from '../cache/receipts.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
 import type { Settings } from '../runtime/settings.js';
 import { originDeadlineMs, type MediaClient } from './media-client.js';
@@ -37,7 +38,7 @@ export interface ModelMedia {
 export const maxMediaPerQuery = 1_000;
 
 /** Names the encoding below: change it with every change of what is stored, so that old entries are misses. */
-export const mediaFormat = 'm2';
+export const mediaFormat = 'm3';
 
 export interface MediaReaderOptions {
   client: Pick<MediaClient, 'filesByModels'>;
@@ -76,6 +77,17 @@ export class MediaReader {
    */
   readMany(queries: readonly MediaQuery[], explain?: CacheObserver): Promise<(ModelMedia | Error)[]> {
     return this.#cache.readMany(queries.map(entryKey), explain);
+  }
+
+  /** As `readMany`; with a receipt where all of it came from the cache, and none of it is kept in this process. */
+  async readWithReceipt(queries: readonly MediaQuery[]): Promise<{ found: (ModelMedia | Error)[]; receipt: Receipt | undefined }> {
+    const { values, receipt } = await this.#cache.readWithReceipt(queries.map(entryKey));
+    return { found: values, receipt };
+  }
+
+  /** Whether all that the receipt is of would be read again now; then it counts as read. Without a promise where it is in this process. */
+  again(receipt: Receipt): boolean | Promise<boolean> {
+    return this.#cache.again(receipt);
   }
 
   /** As `readMany`, of what is in this process; undefined when nothing in it may be believed. The owners are those of `ownerKey`. */

@@ -61,7 +61,11 @@ export function createMetrics({ callsInFlight, storeIsAvoided, invalidationLag }
     cache: (event) => {
       switch (event.type) {
         case 'answered':
-          answered(event.source, event.negative);
+          answered(event.source, event.negative, 1);
+          break;
+        case 'answered-many':
+          answered(event.source, false, event.keys.length - event.negatives);
+          answered(event.source, true, event.negatives);
           break;
         case 'load':
           loads.inc({ reason: event.reason });
@@ -89,7 +93,7 @@ export function createMetrics({ callsInFlight, storeIsAvoided, invalidationLag }
 }
 
 /** Added up when they are asked for: on the way of every read, a labelled counter costs more than the read. */
-function countAnswers(registers: Registry[]): (source: Source, negative: boolean) => void {
+function countAnswers(registers: Registry[]): (source: Source, negative: boolean, count: number) => void {
   const answers = new Map<string, { source: Source; negative: boolean; count: number }>();
   const reads = new Counter({
     name: 'media_cache_reads_total',
@@ -103,10 +107,11 @@ function countAnswers(registers: Registry[]): (source: Source, negative: boolean
       }
     },
   });
-  return (source, negative) => {
+  return (source, negative, count) => {
+    if (count === 0) return;
     const name = negative ? `${source} negative` : source;
     const answer = answers.get(name) ?? { source, negative, count: 0 };
-    answer.count += 1;
+    answer.count += count;
     answers.set(name, answer);
   };
 }

@@ -15,9 +15,12 @@ import { stateOf, type ServiceState } from './media-client.js';
 
 const readDeadlineMs = 2_000;
 const maxUsers = 10_000;
+/** After so many uses of what was kept elsewhere the cache is asked, so that it knows what is in use. */
+const usesPerLook = 16;
 const unavailable = { code: 'USER_SERVICE_UNAVAILABLE', message: 'The user service cannot be reached.' } as const;
 
 export interface KeptUser {
+  readonly id: string;
   readonly loading: Promise<User | undefined>;
   /** Once it is loaded. */
   user?: User;
@@ -31,6 +34,7 @@ export class UserClient {
   readonly #client: UserServiceClient;
   readonly #ttlMs: number;
   readonly #cache: LRUCache<string, KeptUser> | undefined;
+  #uses = 0;
 
   private constructor(client: UserServiceClient, ttlSeconds: number) {
     this.#client = client;
@@ -64,6 +68,15 @@ export class UserClient {
     return this.#cache?.get(id);
   }
 
+  /** Whether `peek` would give all of these, which it gave before. */
+  again(users: readonly KeptUser[]): boolean {
+    const now = performance.now();
+    for (const { isKept, expires } of users) if (!isKept || expires <= now) return false;
+    this.#uses += 1;
+    if (this.#uses % usesPerLook === 0) for (const { id } of users) this.peek(id);
+    return true;
+  }
+
   /** The next read asks the service. */
   forget(id: string): void {
     this.#cache?.delete(id);
@@ -77,7 +90,7 @@ export class UserClient {
   #keep(id: string, loading: Promise<Map<string, User>>): void {
     if (!this.#cache) return;
     const cache = this.#cache;
-    const kept: KeptUser = { loading: loading.then((found) => found.get(id)), expires: performance.now() + this.#ttlMs, isKept: true };
+    const kept: KeptUser = { id, loading: loading.then((found) => found.get(id)), expires: performance.now() + this.#ttlMs, isKept: true };
     const drop = (): void => {
       if (cache.peek(id) === kept) cache.delete(id);
     };

@@ -225,7 +225,7 @@ async function afterAWhile(): Promise<undefined> {
 }
 
 describe('the copies in a process', () => {
-  const hit = (payload: string): Hit => ({ kind: 'hit', payload, ageMs: 0, ttlMs: ttl, endMs: ttl, freshMs: ttl, refresh: false, generation: 'g', lastEventId: undefined });
+  const hit = (payload: string): Hit => ({ kind: 'hit', version: payload, payload, ageMs: 0, ttlMs: ttl, endMs: ttl, freshMs: ttl, refresh: false, generation: 'g', lastEventId: undefined });
   const tierOf = (bounds: { maxOwners?: number; maxBytes?: number }): LocalTier<string> =>
     new LocalTier({ store: { watch: () => undefined, isCoherent: () => true }, now: () => 0, ...bounds });
   const copy = (tier: LocalTier<string>, key: EntryKey, payload = ''): void => {

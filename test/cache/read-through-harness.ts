@@ -6,7 +6,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { CacheEvent } from '../../src/cache/cache-events.js';
 import type { CacheStore, EntryKey } from '../../src/cache/cache-store.js';
 import { MemoryStore } from '../../src/cache/memory-store.js';
-import { ReadThrough, type ReadThroughOptions } from '../../src/cache/read-through.js';
+import type { ReadThroughOptions } from '../../src/cache/read-through-options.js';
+import { ReadThrough } from '../../src/cache/read-through.js';
 import type { Time } from '../../src/cache/time.js';
 import { waitFor } from '../support/wait.js';
 
@@ -152,6 +153,7 @@ export function withMethods(store: CacheStore, replaced: Partial<CacheStore>): C
     tier: store.tier,
     state: store.state,
     readOrLease: (requests, maxAgeMs) => store.readOrLease(requests, maxAgeMs),
+    confirm: (values) => store.confirm(values),
     fill: (fills) => store.fill(fills),
     release: (requests) => store.release(requests),
     invalidate: (owner, collection, cause) => store.invalidate(owner, collection, cause),

@@ -8,14 +8,15 @@ const bit = fc.constantFrom(0, 1);
 /** Parts that a reply may not have where a text or a number belongs. */
 const wrong = fc.oneof(fc.constant(null), fc.constant(undefined), fc.boolean(), fc.array(fc.anything()), fc.object(), fc.bigInt(), fc.constant(new Error('ERR')));
 
-const hit: fc.Arbitrary<unknown[]> = fc.tuple(fc.constant('hit'), text, ms, ms, ms, text, ms, bit);
+const hit: fc.Arbitrary<unknown[]> = fc.tuple(fc.constant('hit'), text, text, ms, ms, ms, text, ms, bit);
 const wait: fc.Arbitrary<unknown[]> = fc.tuple(fc.constant('wait'), ms);
-const stale: fc.Arbitrary<unknown[]> = fc.tuple(text, ms, ms, ms, text);
+const stale: fc.Arbitrary<unknown[]> = fc.tuple(text, text, ms, ms, ms, text);
 
 describe('toLookup', () => {
   it('reads what the script answers', () => {
-    expect(toLookup(['hit', 'value', 10, 50, 90, 'event 1', 40, 1], 'g')).toEqual({
+    expect(toLookup(['hit', 'version', 'value', 10, 50, 90, 'event 1', 40, 1], 'g')).toEqual({
       kind: 'hit',
+      version: 'version',
       payload: 'value',
       ageMs: 10,
       ttlMs: 50,
@@ -25,13 +26,13 @@ describe('toLookup', () => {
       generation: 'g',
       lastEventId: 'event 1',
     });
-    expect(toLookup(['hit', '', 0, 1, 1, '', 1, 0], 'g')).toMatchObject({ kind: 'hit', payload: '', refresh: false, lastEventId: undefined });
+    expect(toLookup(['hit', '', '', 0, 1, 1, '', 1, 0], 'g')).toMatchObject({ kind: 'hit', payload: '', refresh: false, lastEventId: undefined });
     expect(toLookup(['wait', 12], 'g')).toEqual({ kind: 'wait', leaseMs: 12 });
     expect(toLookup(['leased', 0], 'g')).toEqual({ kind: 'leased', takenOver: false, stale: undefined });
-    expect(toLookup(['leased', 1, 'value', 10, -5, 30, ''], 'g')).toEqual({
+    expect(toLookup(['leased', 1, 'version', 'value', 10, -5, 30, ''], 'g')).toEqual({
       kind: 'leased',
       takenOver: true,
-      stale: { payload: 'value', ageMs: 10, ttlMs: -5, endMs: 30, generation: 'g', lastEventId: undefined },
+      stale: { version: 'version', payload: 'value', ageMs: 10, ttlMs: -5, endMs: 30, generation: 'g', lastEventId: undefined },
     });
     expect(toLookup(['bypass'], 'g')).toEqual({ kind: 'bypass' });
   });
@@ -53,16 +54,16 @@ describe('toLookup', () => {
 
   it('passes the store by when one part of a hit or of a wait is not what it should be', () => {
     const broken = fc.oneof(
-      fc.tuple(hit, fc.constantFrom(1, 2, 3, 4, 6), wrong).map(([reply, index, part]) => reply.with(index, part)),
-      fc.tuple(hit, fc.constantFrom(2, 3, 4, 6), text).map(([reply, index, part]) => reply.with(index, part)),
-      fc.tuple(hit, fc.nat(6)).map(([reply, length]) => reply.slice(0, length)),
+      fc.tuple(hit, fc.constantFrom(1, 2, 3, 4, 5, 7), wrong).map(([reply, index, part]) => reply.with(index, part)),
+      fc.tuple(hit, fc.constantFrom(3, 4, 5, 7), text).map(([reply, index, part]) => reply.with(index, part)),
+      fc.tuple(hit, fc.nat(7)).map(([reply, length]) => reply.slice(0, length)),
       fc.tuple(wait, fc.oneof(wrong, text)).map(([reply, part]) => reply.with(1, part)),
     );
     fc.assert(fc.property(broken, (reply) => expect(toLookup(reply, 'g')).toEqual({ kind: 'bypass' })));
   });
 
   it('falls back on nothing that it does not understand, but keeps the lease', () => {
-    const broken = fc.tuple(stale, fc.constantFrom(0, 1, 2, 3), wrong).map(([parts, index, part]) => ['leased', 0, ...parts.with(index, part)]);
+    const broken = fc.tuple(stale, fc.constantFrom(0, 1, 2, 3, 4), wrong).map(([parts, index, part]) => ['leased', 0, ...parts.with(index, part)]);
     fc.assert(fc.property(broken, (reply) => expect(toLookup(reply, 'g')).toEqual({ kind: 'leased', takenOver: false, stale: undefined })));
   });
 });
@@ -74,6 +75,7 @@ describe('peeked', () => {
     const fields = {
       'v:avatars': 'm1.g|999000|1005000|1006000|1009000|{"a":"x|y"}\n',
       'v:': 'm0.g|999000|1005000|1006000|1009000|old',
+      'n:avatars': 'm1.g|token-0',
       'l:images': 'm1.g|1000500|token-1',
       'l:avatars': 'm1.h|1000500|token-2',
       i: 'event 7',

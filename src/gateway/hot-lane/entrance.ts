@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { explainHeader } from '../explain.js';
 import type { Known } from '../request-context.js';
-import type { GraphQLBody, HotLane, Outcome } from './hot-lane.js';
+import type { HotLane, Outcome } from './hot-lane.js';
 
 export type Next = (request: IncomingMessage, response: ServerResponse) => void;
 export type Entrance = (request: IncomingMessage, response: ServerResponse, next: Next) => void;
@@ -54,8 +54,7 @@ export function hotEntrance(options: EntranceOptions): Entrance {
     }
     const passing = { request, response, next, contentType, beganAt: performance.now() };
     request.once('data', (chunk: Buffer) => {
-      const body = chunk.length === length ? bodyOf(chunk) : undefined;
-      const outcome = body && options.lane.answer(body);
+      const outcome = chunk.length === length ? options.lane.answer(chunk) : undefined;
       if (typeof outcome === 'string') {
         answer(passing, outcome, options);
         return;
@@ -90,33 +89,4 @@ async function answerLater(passing: Passing, outcome: Promise<Outcome>, options:
     known.set(request, found);
     next(request, response);
   }
-}
-
-/** Fastify refuses bodies that could change prototypes, however they are written: it is to look at whatever may be one. */
-function isSuspect(text: string): boolean {
-  return text.includes('__proto__') || text.includes('constructor') || text.includes('\\u');
-}
-
-/** Undefined of what only Apollo can read. */
-function bodyOf(bytes: Buffer): GraphQLBody | undefined {
-  const text = bytes.toString();
-  const body = isSuspect(text) ? undefined : parsed(text);
-  if (!isRecord(body) || typeof body.query !== 'string' || (body.extensions ?? undefined) !== undefined) return undefined;
-  const { query } = body;
-  const operationName = body.operationName ?? undefined;
-  const variables = body.variables ?? {};
-  if (operationName !== undefined && (typeof operationName !== 'string' || operationName === '')) return undefined;
-  return isRecord(variables) ? { query, operationName, variables } : undefined;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

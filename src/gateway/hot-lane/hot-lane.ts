@@ -1,34 +1,30 @@
 /**
- * Answers operations that have a plan without GraphQL's execution: from the parsed body to the text of the answer.
+ * Answers operations that have a plan without GraphQL's execution: from the bytes of the request's body to the text of the answer.
  * Invariant: an answer of this lane is, byte for byte, what GraphQL's execution would have answered, with the same reads and the same bounds.
  * What it is not sure of it does not answer; what it has read by then is handed over, so that nothing is asked for twice.
  */
+import type { Receipt } from '../../cache/receipts.js';
 import type { User } from '../../contract/generated/user/v1/User.js';
 import { checkIdentifier } from '../../contract/identifier.js';
 import { maxBatchSize } from '../../contract/services.js';
 import { checkedUserIds } from '../arguments.js';
 import type { MediaQuery, MediaReader } from '../media-reader.js';
 import type { Known } from '../request-context.js';
-import type { UserClient } from '../user-client.js';
+import type { KeptUser, UserClient } from '../user-client.js';
 import { askedOf, listText, type FindMedia, type MediaAsked, type Model, type Now } from './model-fields.js';
+import { readBody, type GraphQLBody } from './graphql-body.js';
+import { KeptAnswers } from './kept-answers.js';
 import type { Operations } from './operations.js';
 import type { Root } from './plan.js';
 import { refuse } from './refused.js';
-
-/** A POST body, as it was parsed. */
-export interface GraphQLBody {
-  readonly query: string;
-  readonly operationName: string | undefined;
-  readonly variables: Readonly<Record<string, unknown>>;
-}
 
 /** The body of the answer, or what was read in vain. */
 export type Outcome = string | Known;
 
 export interface HotLaneOptions {
   operations: Operations;
-  users: Pick<UserClient, 'peek' | 'getMany'>;
-  media: Pick<MediaReader, 'readNow' | 'readMany'>;
+  users: Pick<UserClient, 'peek' | 'getMany' | 'again'>;
+  media: Pick<MediaReader, 'readNow' | 'readWithReceipt' | 'again'>;
 }
 
 /** A root and what it asks for: its models by their ids, or one query of media. */
@@ -44,36 +40,53 @@ type FindUser = (id: string) => User | undefined;
 
 export class HotLane {
   readonly #options: HotLaneOptions;
+  readonly #kept: KeptAnswers;
 
   constructor(options: HotLaneOptions) {
     this.#options = options;
+    this.#kept = new KeptAnswers(options);
   }
 
-  /** Undefined: not an operation of this lane. A text at once when everything is in this process. */
-  answer({ query, operationName, variables }: GraphQLBody): string | Promise<Outcome> | undefined {
+  /** To a POST with this body. Undefined: not an operation of this lane. A text at once when everything is in this process. */
+  answer(bytes: Buffer): string | Promise<Outcome> | undefined {
+    // Each byte is a character: the same for the same bytes only, whatever they are.
+    const request = bytes.toString('latin1');
+    const kept = this.#kept.find(request);
+    if (typeof kept === 'string') return kept;
+    return kept ? kept.then((text) => text ?? this.#make(bytes, request) ?? nothingKnown) : this.#make(bytes, request);
+  }
+
+  #make(bytes: Buffer, request: string): string | Promise<Outcome> | undefined {
+    const body = readBody(bytes.toString());
+    const asked = body && this.#asked(body);
+    return asked && (this.#now(asked, request) ?? this.#later(asked, request));
+  }
+
+  #asked({ query, operationName, variables }: GraphQLBody): readonly Asked[] | undefined {
     const operation = this.#options.operations.find(query, operationName);
     if (!operation) return undefined;
-    const asked = unlessRefused(() => {
+    return unlessRefused(() => {
       const roots = operation.plan.map((root) => ask(root, variables));
       return operation.isAllowed(lengthOf(roots), variables) ? roots : undefined;
     });
-    return asked && (this.#now(asked) ?? this.#later(asked));
   }
 
-  #now(asked: readonly Asked[]): string | undefined {
+  #now(asked: readonly Asked[], request: string): string | undefined {
     // What is asked for twice is read once: seldom enough to leave it to `readMany`.
     const [only] = asked;
     if (!only || asked.length > 1 || ('ids' in only && only.ids.length > 1 && new Set(only.ids).size < only.ids.length)) return undefined;
     const { users, media } = this.#options;
     const reads = media.readNow();
     if (!reads) return undefined;
-    const now: Now = { users, reads, ms: performance.now() };
+    const now: Now = { users, reads, ms: performance.now(), used: [] };
     const text = unlessRefused(() => textNow(only, now));
-    if (text !== undefined) reads.count();
+    if (text === undefined) return undefined;
+    reads.count();
+    if (this.#kept.isWanted(request)) this.#kept.keep(request, { text, users: now.used, media: reads.receipt() });
     return text;
   }
 
-  async #later(asked: readonly Asked[]): Promise<Outcome> {
+  async #later(asked: readonly Asked[], request: string): Promise<Outcome> {
     const { users, media } = this.#options;
     const ids = [...new Set(asked.flatMap((one) => ('ids' in one && one.root.kind !== 'product' ? one.ids : [])))];
     const loaded = ids.length > 0 ? await users.getMany(ids) : [];
@@ -83,13 +96,28 @@ export class HotLane {
       return user instanceof Error ? refuse() : user;
     };
     const queries = unlessRefused(() => queriesOf(asked, findUser)) ?? [];
-    const found = queries.length > 0 ? await media.readMany(queries) : [];
+    const { found, receipt } = queries.length > 0 ? await media.readWithReceipt(queries) : nothingRead;
     let next = 0;
     const findMedia: FindMedia = () => found[next++];
     const text = unlessRefused(() => textOf(asked, findUser, findMedia));
+    if (text !== undefined && (queries.length === 0 || receipt) && this.#kept.isWanted(request)) this.#keep(request, { text, known, receipt });
     return text ?? { users: known, media: queries.flatMap((query, index) => (found[index] ? [{ query, found: found[index] }] : [])) };
   }
+
+  /** If it is made of users that are kept, and nothing else than what the receipt is of. */
+  #keep(request: string, { text, known, receipt }: { text: string; known: Known['users']; receipt: Receipt | undefined }): void {
+    const users: KeptUser[] = [];
+    for (const [id, user] of known) {
+      const kept = this.#options.users.peek(id);
+      if (!kept || !user || kept.user !== user) return;
+      users.push(kept);
+    }
+    this.#kept.keep(request, { text, users, media: receipt });
+  }
 }
+
+const nothingKnown: Known = { users: new Map(), media: [] };
+const nothingRead = { found: [], receipt: undefined };
 
 /** Undefined when it throws, whatever that is: GraphQL's execution finds the words for it. */
 function unlessRefused<T>(work: () => T): T | undefined {

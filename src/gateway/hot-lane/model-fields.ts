@@ -42,6 +42,8 @@ export interface Now {
   readonly reads: LocalReads<ModelMedia>;
   /** Milliseconds of the process's clock. */
   readonly ms: number;
+  /** The users that are in the answer. */
+  readonly used: KeptUser[];
 }
 
 interface Ready {
@@ -81,18 +83,21 @@ export class ModelFields {
 
   /** Of a user, or of a model that is its id. @throws Error when the answer has an error, or something is not in this process. */
   textNow(id: string, isUser: boolean, now: Now): string {
-    const ready = this.#ready.get(id);
-    return ready && isStill(ready, now) ? ready.text : this.#makeNow(id, isUser, now);
+    const found = this.#ready.get(id);
+    const { user, text } = found && isStill(found, now) ? found : this.#makeNow(id, isUser, now);
+    if (user) now.used.push(user);
+    return text;
   }
 
-  #makeNow(id: string, isUser: boolean, { users, reads }: Now): string {
+  #makeNow(id: string, isUser: boolean, { users, reads }: Now): Ready {
     const user = isUser ? (users.peek(id) ?? refuse()) : undefined;
     const model = user ? (user.user ?? refuse()) : { id };
     const asked = this.asked(model);
     const copies = asked.map(({ entry }) => reads.find(entry) ?? refuse());
     const text = this.#make(model, copies.map(({ value }) => value));
-    this.#all.put(this.#ready, id, { asked, user, copies, text, uses: 0 });
-    return text;
+    const ready = { asked, user, copies, text, uses: 0 };
+    this.#all.put(this.#ready, id, ready);
+    return ready;
   }
 
   #make(model: Model, found: readonly (ModelMedia | Error | undefined)[]): string {

@@ -81,6 +81,12 @@ export class SharedStore {
           // As the Redis store does: nobody knows of a lease that was granted too late.
           late: release(requests),
         }),
+      confirm: (values) =>
+        this.#call(client, {
+          label: 'confirm',
+          effect: () => this.#replicated((server) => server.confirm(values)),
+          away: () => false,
+        }),
       fill: (fills) =>
         this.#call(client, {
           label: 'fill',
