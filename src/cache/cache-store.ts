@@ -15,7 +15,8 @@ export interface EntryKey {
 
 /** The same for equal keys, and for no others. */
 export function entryId({ owner, collection }: EntryKey): string {
-  return JSON.stringify([owner, collection]);
+  // The length says where the owner ends, whatever is in it.
+  return `${owner.length}:${owner}${collection}`;
 }
 
 /** Collections of one owner that are kept; one more drops the owner, so that no client can grow one without bound. */
@@ -30,6 +31,8 @@ export interface StoredValue extends EntryKey {
 export interface LeaseRequest extends EntryKey {
   /** Unique per attempt, never reused, not even by the same process: a token that returns would let an old fill pass. */
   readonly token: string;
+  /** The version of the value that the reader has, if it has one: it need not be sent again. */
+  readonly known?: string | undefined;
 }
 
 /** What is known of a stored value. Times are milliseconds. */
@@ -60,6 +63,8 @@ export interface Hit extends Stored {
 export type Lookup =
   /** A live value. */
   | Hit
+  /** The known one, and it need not be loaded anew yet. */
+  | { readonly kind: 'same' }
   /**
    * There was none, and the caller's token now holds the lease: load, then `fill` or `release`. `stale`: what was there has expired, but was not
    * invalidated. `takenOver`: the last holder has let its lease expire.

@@ -3,6 +3,7 @@
  * Invariant: a waiting reader is given the result only if it came before the fill was *sent* and the fill was accepted. That proves that no
  * invalidation came between; otherwise the reader starts over.
  */
+import { asError } from '../runtime/as-error.js';
 import type { CacheEvent } from './cache-events.js';
 import type { CacheStore, EntryKey, Fill, LeaseRequest, Stored } from './cache-store.js';
 import type { Time } from './time.js';
@@ -48,6 +49,12 @@ export interface Flight<V> {
   readonly landed: Promise<readonly Landing<V>[]>;
 }
 
+/** A load that can still be joined: one of those that land together. */
+interface Open<V> {
+  readonly landed: Promise<readonly Landing<V>[]>;
+  readonly index: number;
+}
+
 /** For what cannot be. */
 export const noLanding = { kind: 'failed', error: new Error('the load ended without a result') } as const;
 
@@ -62,7 +69,7 @@ const staleRetryMs = 1_000;
 
 export class Flights<V> {
   readonly #options: FlightsOptions<V>;
-  readonly #open = new Map<string, Promise<Landing<V>>>();
+  readonly #open = new Map<string, Open<V>>();
   /** How often the store was lost. An event may have been held back meanwhile, so what was loaded before is not stored after. */
   #losses = 0;
 
@@ -73,7 +80,8 @@ export class Flights<V> {
 
   /** The load of this entry that can still be joined. Never rejects. */
   open(id: string): Promise<Landing<V>> | undefined {
-    return this.#open.get(id);
+    const open = this.#open.get(id);
+    return open?.landed.then((landings) => landings[open.index] ?? noLanding);
   }
 
   /** One origin call for all; both in the order of `leased`. Never rejects. */
@@ -86,7 +94,7 @@ export class Flights<V> {
       for (const { id } of leased) this.#open.delete(id);
       return losses === this.#losses ? this.#land(leased, { values, startedAt }) : this.#abandon(leased, values);
     });
-    for (const [index, { id }] of leased.entries()) this.#open.set(id, landed.then((landings) => landings[index] ?? noLanding));
+    for (const [index, { id }] of leased.entries()) this.#open.set(id, { landed, index });
     return { loaded, landed };
   }
 
@@ -131,6 +139,18 @@ export class Flights<V> {
       return { key, otherwise };
     }
   }
+}
+
+/** `load`, with its rejection as the answer to each key. */
+export function neverRejecting<V>(load: (keys: readonly EntryKey[]) => Promise<readonly (V | Error)[]>): (keys: readonly EntryKey[]) => Promise<readonly (V | Error)[]> {
+  return async (keys) => {
+    try {
+      return await load(keys);
+    } catch (error) {
+      const failure = asError(error);
+      return keys.map(() => failure);
+    }
+  };
 }
 
 /** Times of a value that is stored once more because no newer one can be had: its end stays where it was. */

@@ -6,7 +6,6 @@ import type { CacheObserver } from './cache-events.js';
 import type { EntryKey } from './cache-store.js';
 import type { Copy, LocalTier } from './local-tier.js';
 import type { Receipt } from './receipts.js';
-import type { Found } from './round.js';
 
 export interface LocalReadsOptions<V> {
   local: LocalTier<V>;
@@ -65,9 +64,4 @@ export class LocalReads<V> {
     for (const { value } of this.#copies) if (isNegative(value)) count += 1;
     return count;
   }
-}
-
-export function foundInCopy<V>(copy: Copy<V>, now: number): Found<V> {
-  const { value, loaded, expires, generation, lastEventId } = copy;
-  return { value, source: 'local', stored: { ageMs: now - loaded, ttlMs: expires - now, generation, lastEventId } };
 }

@@ -1,5 +1,6 @@
 /**
- * Copies of stored values in this process, decoded and frozen: bounded, least recently used owners go first.
+ * Copies of stored values in this process, decoded and frozen: bounded, least recently used owners go first. Where they are not to be believed,
+ * they spare the store the sending, and this process the decoding, of what is still the same.
  * Invariants: a copy is made only of what was *read* from the store, and only if nothing was announced about it since before that read was
  * sent (the pending tickets); it is served only while the store is certain that all announcements have been heard (store.isCoherent).
  */
@@ -18,6 +19,7 @@ export interface LocalTierOptions {
 
 export interface Copy<V> {
   readonly value: V;
+  readonly version: string;
   readonly loaded: number;
   readonly freshUntil: number;
   readonly expires: number;
@@ -57,6 +59,11 @@ export class LocalTier<V> implements StoreWatcher {
     return copy && this.#isGood(copy, owner, now) ? copy : undefined;
   }
 
+  /** A copy that may be old: the store can tell, by its version. */
+  known(owner: string, collection: string): Copy<V> | undefined {
+    return this.#owners.get(owner)?.get(collection);
+  }
+
   /** Whether `get` would still give this copy, which it gave before. Does not count as a use. */
   holds(copy: Copy<V>, owner: string, now: number): boolean {
     return copy.isKept && this.#isGood(copy, owner, now);
@@ -79,11 +86,17 @@ export class LocalTier<V> implements StoreWatcher {
   }
 
   /** Keeps what the read has found, unless the ticket is void. */
-  admit({ key, isVoid }: Ticket, value: V, { payload, ageMs, ttlMs, freshMs, generation, lastEventId }: Hit): void {
-    if (isVoid || freshMs <= 0) return;
+  admit({ key, isVoid }: Ticket, value: V, hit: Hit): void {
+    if (!isVoid) this.keep(key, value, hit);
+  }
+
+  /** The same without a ticket: only for who asks the store again before each use, by `known`. */
+  keep(key: EntryKey, value: V, { version, payload, ageMs, ttlMs, freshMs, generation, lastEventId }: Hit): void {
+    if (freshMs <= 0) return;
     const now = this.#now();
     const copy: Copy<V> = {
       value: deepFreeze(value),
+      version,
       loaded: now - ageMs,
       freshUntil: now + freshMs,
       expires: now + ttlMs,

@@ -155,6 +155,7 @@ export class MemoryStore implements CacheStore {
     const ownLease = lease?.generation === generation ? lease : undefined;
     const held = ownLease !== undefined && ownLease.expires > now;
     if (usable && usable.expires > now) {
+      if (usable.version === request.known && usable.freshUntil > now) return { kind: 'same' };
       const refresh = usable.freshUntil <= now && !held;
       if (refresh) this.#grant(request);
       return { kind: 'hit', ...this.#stored(request.owner, usable), freshMs: Math.max(0, usable.freshUntil - now), refresh };

@@ -20,7 +20,7 @@ export interface ReadThroughOptions<V> {
   maxWaitMs: number;
   /** Default 64. Calls to the origin at once that are not to be stored. */
   maxUnfilledCalls?: number;
-  /** Default true. Whether copies are kept in this process. */
+  /** Default true. Whether copies in this process are believed; else the store is asked at each read whether they are still what it has. */
   local?: boolean;
   observe: CacheObserver;
   /** Default: the process's monotonic clock, timers and dice. A proof puts its own here. */

@@ -7,16 +7,15 @@
  * one of them takes over from a holder that died. When the store is out of reach, readers load past it (unfilled-loads.ts).
  */
 import { randomUUID } from 'node:crypto';
-import { asError } from '../runtime/as-error.js';
 import type { CacheObserver } from './cache-events.js';
 import { entryId, type Cause, type EntryKey, type Hit, type LeaseRequest, type Lookup } from './cache-store.js';
-import { Flights, noLanding, type Leased } from './flights.js';
-import { foundInCopy, LocalReads } from './local-reads.js';
-import { LocalTier, type Ticket } from './local-tier.js';
+import { Flights, neverRejecting, noLanding, type Leased } from './flights.js';
+import { LocalReads } from './local-reads.js';
+import { LocalTier, type Copy, type Ticket } from './local-tier.js';
 import type { ReadThroughOptions } from './read-through-options.js';
 import { Receipts, type Receipt } from './receipts.js';
-import { Round, type Read, type Result } from './round.js';
-import { processTime, type Time } from './time.js';
+import { foundInCopy, Round, type Read, type Result } from './round.js';
+import { pollMs, processTime, type Time } from './time.js';
 import { Unconfirmed } from './unconfirmed.js';
 import { UnfilledLoads } from './unfilled-loads.js';
 
@@ -25,14 +24,13 @@ interface Waiting extends Read {
   readonly leaseMs: number;
 }
 
-interface Asked extends Read {
+interface Asked<V> extends Read {
   readonly request: LeaseRequest;
-  /** That the answer may be kept as a copy. */
+  /** That the answer may be kept as a copy to be believed. */
   readonly ticket: Ticket | undefined;
+  /** What the store is told that is here. */
+  readonly copy: Copy<V> | undefined;
 }
-
-/** Grows from the first to the last value; a load of a few milliseconds is not worth a longer first wait. */
-const pollMs = { first: 4, last: 50 };
 
 export class ReadThrough<V> {
   readonly #options: ReadThroughOptions<V>;
@@ -41,7 +39,7 @@ export class ReadThrough<V> {
   readonly #unfilled: UnfilledLoads<V>;
   readonly #unconfirmed: Unconfirmed;
   readonly #receipts: Receipts;
-  readonly #local: LocalTier<V> | undefined;
+  readonly #local: LocalTier<V>;
   /** What nobody waits for: fills, and loads ahead of an entry's end. */
   readonly #background = new Set<Promise<unknown>>();
   /** Per entry that another process loads: when it is asked for again, once for all who wait in this process. */
@@ -50,13 +48,13 @@ export class ReadThrough<V> {
   #tokens = 0;
 
   constructor(options: ReadThroughOptions<V>) {
-    const { store, codec, time = processTime, observe, maxUnfilledCalls = 64, local = true } = options;
+    const { store, codec, time = processTime, observe, maxUnfilledCalls = 64 } = options;
     this.#options = options;
     this.#time = time;
-    const load = (keys: readonly EntryKey[]): Promise<readonly (V | Error)[]> => this.#callOrigin(keys);
+    const load = neverRejecting(options.load);
     this.#flights = new Flights({ store, codec, load, ttlMs: (value) => this.#ttlMs(value), observe, time });
     this.#unfilled = new UnfilledLoads({ load, maxCalls: maxUnfilledCalls });
-    this.#local = local ? new LocalTier({ store, now: () => time.now() }) : undefined;
+    this.#local = new LocalTier({ store, now: () => time.now() });
     this.#unconfirmed = new Unconfirmed({ invalidate: (owner, collection) => this.invalidate(owner, collection), time });
     this.#receipts = new Receipts({
       store,
@@ -74,14 +72,14 @@ export class ReadThrough<V> {
    * `explain` hears of this call what `observe` hears of all.
    */
   async readMany(keys: readonly EntryKey[], explain?: CacheObserver): Promise<(V | Error)[]> {
-    const round = await this.#round(keys, explain);
+    const round = await this.#round(keys, { explain, isReceiptWanted: false });
     return keys.map((key) => round.valueOf(entryId(key)));
   }
 
   /** As `readMany`; with a receipt where all of it was in the store, and is kept nowhere else. */
   async readWithReceipt(keys: readonly EntryKey[]): Promise<{ values: (V | Error)[]; receipt: Receipt | undefined }> {
-    const round = await this.#round(keys, undefined);
-    return { values: keys.map((key) => round.valueOf(entryId(key))), receipt: this.#local ? undefined : round.receipt() };
+    const round = await this.#round(keys, { isReceiptWanted: !this.#areCopiesBelieved });
+    return { values: keys.map((key) => round.valueOf(entryId(key))), receipt: round.receipt() };
   }
 
   /** Whether all that the receipt is of would be read again; then these reads are counted. Without a promise where it is of copies in this process. */
@@ -89,10 +87,14 @@ export class ReadThrough<V> {
     return this.#receipts.again(receipt);
   }
 
-  async #round(keys: readonly EntryKey[], explain: CacheObserver | undefined): Promise<Round<V>> {
+  async #round(keys: readonly EntryKey[], { explain, isReceiptWanted }: { explain?: CacheObserver | undefined; isReceiptWanted: boolean }): Promise<Round<V>> {
     const { observe, isNegative, maxWaitMs } = this.#options;
-    const round = new Round<V>({ observers: [observe, explain], isNegative, giveUpAt: this.#time.now() + maxWaitMs });
-    const reads = [...new Map(keys.map((key) => [entryId(key), { key, id: entryId(key) }])).values()];
+    const round = new Round<V>({ observers: [observe, explain], isNegative, giveUpAt: this.#time.now() + maxWaitMs, isReceiptWanted });
+    const reads = distinct(keys);
+    if (!this.#unconfirmed.coversAny(keys)) {
+      await this.#read(reads, round, 0);
+      return round;
+    }
     const distrusted = reads.filter(({ key }) => this.#unconfirmed.covers(key.owner));
     const trusted = reads.filter(({ key }) => !this.#unconfirmed.covers(key.owner));
     await Promise.all([this.#loadPast(distrusted, round), this.#read(trusted, round, 0)]);
@@ -113,7 +115,7 @@ export class ReadThrough<V> {
   async invalidate(owner: string, collection: string | undefined, cause?: Cause): Promise<void> {
     await this.#options.store.invalidate(owner, collection, cause);
     // The store announces it too, but may take its time: a client that has its answer reads its own write here at once.
-    this.#local?.invalidated(owner, collection);
+    this.#local.invalidated(owner, collection);
   }
 
   /**
@@ -132,12 +134,9 @@ export class ReadThrough<V> {
   async #read(reads: readonly Read[], round: Round<V>, tries: number): Promise<void> {
     const maxAgeMs = this.#maxAgeMs();
     const local = this.#believedLocal(maxAgeMs);
-    const rest = reads.filter((read) => !this.#answerFromCopy(read, local, round));
-    if (rest.length === 0) return;
-    const asked = rest.map((read): Asked => {
-      // The ticket is taken before the read is sent: what is announced from now on may be newer than its answer.
-      return { ...read, request: { ...read.key, token: this.#nextToken() }, ticket: local?.begin(read.key) };
-    });
+    const asked: Asked<V>[] = [];
+    for (const read of reads) if (!this.#answerFromCopy(read, local, round)) asked.push(this.#ask(read, local));
+    if (asked.length === 0) return;
     const askedAt = this.#time.now();
     const lookups = await this.#options.store.readOrLease(
       asked.map(({ request }) => request),
@@ -148,22 +147,31 @@ export class ReadThrough<V> {
     const waiting: Waiting[] = [];
     const past: Read[] = [];
     for (const [index, read] of asked.entries()) {
+      const { key, id, request, ticket, copy } = read;
       const lookup: Lookup = lookups[index] ?? { kind: 'bypass' };
       if (lookup.kind === 'leased') {
-        leased.push({ ...read, stale: lookup.stale });
-        if (lookup.takenOver) round.observe({ type: 'lease-expired', key: read.key });
-      } else if (lookup.kind === 'wait') waiting.push({ ...read, leaseMs: lookup.leaseMs });
-      else if (lookup.kind === 'bypass' || !this.#answerFromStore(read, { hit: lookup, askedAt }, round)) past.push(read);
-      else if (lookup.refresh) refreshed.push({ ...read, stale: lookup });
-      if (read.ticket) this.#local?.end(read.ticket);
+        leased.push({ key, id, request, stale: lookup.stale });
+        if (lookup.takenOver) round.observe({ type: 'lease-expired', key });
+      } else if (lookup.kind === 'wait') waiting.push({ key, id, leaseMs: lookup.leaseMs });
+      else if (lookup.kind === 'same' && copy) round.same(read, copy, this.#time.now());
+      else if (lookup.kind !== 'hit' || !this.#answerFromStore(read, { hit: lookup, askedAt }, round)) past.push(read);
+      else if (lookup.refresh) refreshed.push({ key, id, request, stale: lookup });
+      if (ticket) this.#local.end(ticket);
     }
     this.#refresh(refreshed, round);
     await Promise.all([this.#loadLeased(leased, round), this.#wait(waiting, round, tries), this.#loadPast(past, round)]);
   }
 
+  #ask({ key, id }: Read, local: LocalTier<V> | undefined): Asked<V> {
+    const { owner, collection } = key;
+    const copy = this.#local.known(owner, collection);
+    // The ticket is taken before the read is sent: what is announced from now on may be newer than its answer.
+    return { key, id, request: { owner, collection, token: this.#nextToken(), known: copy?.version }, ticket: local?.begin(key), copy };
+  }
+
   /** While events may be missing there are no copies either: who applies them may be too old to announce it. */
   #believedLocal(maxAgeMs = this.#maxAgeMs()): LocalTier<V> | undefined {
-    return maxAgeMs === Infinity ? this.#local : undefined;
+    return this.#areCopiesBelieved && maxAgeMs === Infinity ? this.#local : undefined;
   }
 
   #answerFromCopy(read: Read, local: LocalTier<V> | undefined, round: Round<V>): boolean {
@@ -175,11 +183,12 @@ export class ReadThrough<V> {
   }
 
   /** False when the entry cannot be decoded: it is dropped, to make room for a good one. */
-  #answerFromStore({ key, id, ticket }: Asked, { hit, askedAt }: { hit: Hit; askedAt: number }, round: Round<V>): boolean {
+  #answerFromStore({ key, id, ticket }: Asked<V>, { hit, askedAt }: { hit: Hit; askedAt: number }, round: Round<V>): boolean {
     try {
       const value = this.#options.codec.decode(hit.payload);
       round.hit({ key, id }, value, { hit, askedAt });
-      if (ticket) this.#local?.admit(ticket, value, hit);
+      if (ticket) this.#local.admit(ticket, value, hit);
+      else if (!this.#areCopiesBelieved) this.#local.keep(key, value, hit);
       return true;
     } catch {
       round.observe({ type: 'undecodable', key });
@@ -244,7 +253,7 @@ export class ReadThrough<V> {
   async #poll(reads: readonly Waiting[], round: Round<V>, tries: number): Promise<ReadonlyMap<string, Result<V>>> {
     if (reads.length === 0) return round.results;
     // Not beyond the lease: should its holder be dead, the next one is to begin at once.
-    await this.#time.sleep(Math.min(this.#pollMs(tries), ...reads.map(({ leaseMs }) => leaseMs + 1)));
+    await this.#time.sleep(Math.min(pollMs(tries, this.#time.random()), ...reads.map(({ leaseMs }) => leaseMs + 1)));
     for (const { id } of reads) this.#polls.delete(id);
     await this.#read(reads, round, tries + 1);
     return round.results;
@@ -266,6 +275,10 @@ export class ReadThrough<V> {
     return [];
   }
 
+  get #areCopiesBelieved(): boolean {
+    return this.#options.local ?? true;
+  }
+
   #maxAgeMs(): number {
     return this.#options.maxAgeMs?.() ?? Infinity;
   }
@@ -275,23 +288,17 @@ export class ReadThrough<V> {
     return isNegative(value) ? negativeTtlMs : ttlMs;
   }
 
-  /** Never rejects. */
-  async #callOrigin(keys: readonly EntryKey[]): Promise<readonly (V | Error)[]> {
-    try {
-      return await this.#options.load(keys);
-    } catch (error) {
-      const failure = asError(error);
-      return keys.map(() => failure);
-    }
-  }
-
-  #pollMs(tries: number): number {
-    const full = Math.min(pollMs.last, pollMs.first * 1.5 ** Math.min(tries, 20));
-    return full / 2 + this.#time.random() * (full / 2);
-  }
-
   #nextToken(): string {
     this.#tokens += 1;
     return `${this.#tokenPrefix}-${this.#tokens}`;
   }
+}
+
+function distinct(keys: readonly EntryKey[]): Read[] {
+  const reads = new Map<string, Read>();
+  for (const key of keys) {
+    const id = entryId(key);
+    reads.set(id, { key, id });
+  }
+  return [...reads.values()];
 }

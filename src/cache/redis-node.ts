@@ -24,9 +24,11 @@ export interface RedisNodeOptions {
   lost: () => void;
 }
 
+export type Argument = string | number;
+
 export interface Call {
   readonly keys: readonly string[];
-  readonly args: readonly (string | number)[];
+  readonly args: readonly Argument[];
 }
 
 interface Sending {

@@ -6,6 +6,7 @@ import type { Lookup, Stored } from './cache-store.js';
 
 /** `generation`: of the server that has answered. */
 export function toLookup(reply: unknown, generation: string): Lookup {
+  if (reply === 1) return { kind: 'same' };
   const [kind, ...parts]: unknown[] = Array.isArray(reply) ? reply : [];
   if (kind === 'hit') {
     const freshMs = parts[6];
@@ -33,16 +34,19 @@ export type Peeked =
   | { readonly kind: 'lease'; readonly collection: string; readonly leaseMs: number; readonly isCurrent: boolean }
   | { readonly kind: 'last event'; readonly eventId: string };
 
-/** The fields of an owner's hash (redis-scripts.ts); versions, and those that cannot be read, are left out. */
+/** The fields of an owner's hash (redis-scripts.ts); those that cannot be read are left out. */
 export function peeked(fields: Readonly<Record<string, string>>, { nowMs, tag: ownTag }: { nowMs: number; tag: string }): Peeked[] {
   return Object.entries(fields).flatMap(([field, text]): Peeked[] => {
     if (field === 'i') return [{ kind: 'last event', eventId: text }];
     const collection = field.slice(2);
-    const [, tag = '', first, expires, payload] = /^([^|]*)\|(\d+)\|(?:\d+\|(\d+)\|\d+\|(.*))?/s.exec(text) ?? [];
+    const [tag = '', ...parts] = text.split('|');
     const isCurrent = tag === ownTag;
-    if (field.startsWith('v:') && payload !== undefined) {
-      return [{ kind: 'value', collection, payload, ageMs: Math.round(nowMs - Number(first)), ttlMs: Math.round(Number(expires) - nowMs), tag, isCurrent }];
+    const [, loaded, , expires] = parts.map(Number);
+    const payload = fields[`v:${collection}`];
+    if (field.startsWith('m:') && loaded !== undefined && expires !== undefined && Number.isFinite(loaded + expires) && payload !== undefined) {
+      return [{ kind: 'value', collection, payload, ageMs: Math.round(nowMs - loaded), ttlMs: Math.round(expires - nowMs), tag, isCurrent }];
     }
-    return field.startsWith('l:') && first !== undefined ? [{ kind: 'lease', collection, leaseMs: Math.round(Number(first) - nowMs), isCurrent }] : [];
+    const leaseMs = Math.round(Number(parts[0]) - nowMs);
+    return field.startsWith('l:') && Number.isFinite(leaseMs) ? [{ kind: 'lease', collection, leaseMs, isCurrent }] : [];
   });
 }

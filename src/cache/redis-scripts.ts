@@ -1,13 +1,14 @@
 /**
- * The Lua scripts of the Redis store. Each but `confirm` touches one key, so that a batch of them is one pipeline on any topology.
+ * The Lua scripts of the Redis store. All but `invalidate` take many keys, which in a cluster are of one slot: a call costs more than what it does.
  *
  * The key is a hash per owner:
- *   `v:<collection>` = `<tag>|<loaded>|<fresh until>|<expires>|<end>|<payload>`   the value; until its end it is a last resort
- *   `n:<collection>` = `<tag>|<token>`                                           its version: the token of its load, which is never used again
- *   `l:<collection>` = `<tag>|<expires>|<token>`                                 the lease on loading it
+ *   `m:<collection>` = `<tag>|<token>|<loaded>|<fresh until>|<expires>|<end>`   of a value; until its end it is a last resort
+ *   `v:<collection>` = the payload; it comes and goes with `m:`
+ *   `l:<collection>` = `<tag>|<expires>|<token>`                                the lease on loading it
  *   `i`              = the id of the event that has last invalidated something here
  * Times are milliseconds of Redis's own clock, so gateways need not agree on theirs. The key expires with the last of its fields.
  * The tag names the encoding and the generation; what bears another one counts as absent, but every invalidation drops it.
+ * The token is that of the load, which is never used again: so all of `m:` is the version of the value, and says whether it is the one that is known.
  */
 import { createHash } from 'node:crypto';
 
@@ -29,77 +30,97 @@ end
 local function failed(reply)
   return type(reply) == 'table' and reply.err
 end
+-- Behind the head of ARGV each key has as many of its own; answers what \`work\` answers for each.
+local function forEach(head, width, work)
+  local replies = {}
+  for i = 1, #KEYS do replies[i] = work(KEYS[i], head + (i - 1) * width) end
+  return replies
+end
 `;
 
 /**
- * ARGV: collection, token, lease in ms, tag, maximum of fields, maximum age of the value in ms.
- * Answers {'hit', version, payload, age, ttl, end, event id, fresh, refresh} | {'wait', ms} | {'leased', taken over[, version, payload, age, ttl, end, event id]} | {'bypass'}.
+ * ARGV: lease in ms, tag, maximum of fields, maximum age of the value in ms; per key: collection, token, known version or empty.
+ * Answers per key 1, when the value is the known one and need not be loaded anew | {'hit', version, payload, age, ttl, end, event id, fresh, refresh}
+ * | {'wait', ms} | {'leased', taken over[, version, payload, age, ttl, end, event id]} | {'bypass'}.
  * A hit is answered also when nothing can be written, so it stays a hit when Redis is full; a lease cannot be had then: bypass.
  */
 export const readOrLease = script(`${library}
-local key, collection, tag = KEYS[1], ARGV[1], ARGV[4]
-local ms = now()
-local value, lease, event, version = unpack(redis.call('HMGET', key, 'v:' .. collection, 'l:' .. collection, 'i', 'n:' .. collection))
-local usable, loaded, fresh, expires, finish, at
-if value then
-  usable, loaded, fresh, expires, finish, at = string.match(value, '^([^|]*)|(%d+)|(%d+)|(%d+)|(%d+)|()')
-  usable = usable == tag and ms - loaded <= tonumber(ARGV[6])
-end
-local leaseTag, leaseExpires = string.match(lease or '', '^([^|]*)|(%d+)|')
-local sameTag = leaseTag == tag
-local held = sameTag and tonumber(leaseExpires) > ms
-local function grant()
-  if not value and not lease and redis.call('HLEN', key) >= tonumber(ARGV[5]) then redis.call('DEL', key) end
-  if failed(redis.pcall('HSET', key, 'l:' .. collection, string.format('%s|%.0f|%s', tag, ms + ARGV[3], ARGV[2]))) then return false end
-  -- Longer than it lasts: that it was left to expire is worth knowing.
-  keepFor(key, 2 * ARGV[3])
-  return true
-end
-if usable and tonumber(expires) > ms then
-  local refresh = tonumber(fresh) <= ms and not held and grant()
-  return {'hit', version or '', string.sub(value, at), ms - loaded, expires - ms, finish - ms, event or '', math.max(0, fresh - ms), refresh and 1 or 0}
-end
-if held then return {'wait', leaseExpires - ms} end
-if not grant() then return {'bypass'} end
-local takenOver = sameTag and 1 or 0
-if usable and tonumber(finish) > ms then return {'leased', takenOver, version or '', string.sub(value, at), ms - loaded, expires - ms, finish - ms, event or ''} end
-return {'leased', takenOver}
+local leaseMs, tag, maxFields, maxAge, ms = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), now()
+return forEach(4, 3, function(key, at)
+  local collection, token, known = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local fields = redis.pcall('HMGET', key, 'm:' .. collection, 'l:' .. collection, 'i')
+  if failed(fields) then return {'bypass'} end
+  local version, lease, event = fields[1], fields[2], fields[3]
+  local usable, loaded, fresh, expires, finish
+  if version then
+    usable, loaded, fresh, expires, finish = string.match(version, '^([^|]*)|[^|]*|(%d+)|(%d+)|(%d+)|(%d+)$')
+    usable = usable == tag and ms - loaded <= maxAge
+    if usable and version == known and tonumber(fresh) > ms then return 1 end
+  end
+  local leaseTag, leaseExpires = string.match(lease or '', '^([^|]*)|(%d+)|')
+  local sameTag = leaseTag == tag
+  local held = sameTag and tonumber(leaseExpires) > ms
+  local function grant()
+    if not version and not lease and redis.call('HLEN', key) >= maxFields then redis.call('DEL', key) end
+    if failed(redis.pcall('HSET', key, 'l:' .. collection, string.format('%s|%.0f|%s', tag, ms + leaseMs, token))) then return false end
+    -- Longer than it lasts: that it was left to expire is worth knowing.
+    keepFor(key, 2 * leaseMs)
+    return true
+  end
+  if usable and tonumber(expires) > ms then
+    local refresh = tonumber(fresh) <= ms and not held and grant()
+    return {'hit', version, redis.call('HGET', key, 'v:' .. collection), ms - loaded, expires - ms, finish - ms, event or '', math.max(0, fresh - ms), refresh and 1 or 0}
+  end
+  if held then return {'wait', leaseExpires - ms} end
+  local stale = usable and tonumber(finish) > ms and redis.call('HGET', key, 'v:' .. collection)
+  if not grant() then return {'bypass'} end
+  local takenOver = sameTag and 1 or 0
+  if stale then return {'leased', takenOver, version, stale, ms - loaded, expires - ms, finish - ms, event or ''} end
+  return {'leased', takenOver}
+end)
 `);
 
-/** ARGV: per key its collection and a version. The payloads are not looked at: to bring them into Lua would take most of the time. Answers the numbers of the keys, from 1, that have another value or none. In a cluster, all keys are of one slot. */
+/** ARGV per key: collection and version. Answers the numbers of the keys, from 1, that have another value or none. */
 export const confirm = script(`
 local call, others = redis.call, {}
 for i = 1, #KEYS do
-  if call('HGET', KEYS[i], 'n:' .. ARGV[2 * i - 1]) ~= ARGV[2 * i] then others[#others + 1] = i end
+  if call('HGET', KEYS[i], 'm:' .. ARGV[2 * i - 1]) ~= ARGV[2 * i] then others[#others + 1] = i end
 end
 return others
 `);
 
-/** ARGV: collection, token, tag, ms of ttl, fresh, age and end, payload. Answers 1 when accepted. The lease ends with the fill, also with one that found no room. */
+/** ARGV: tag; per key: collection, token, ms of ttl, fresh, age and end, payload. Answers per key 1 when accepted. The lease ends with the fill, also with one that found no room. */
 export const fill = script(`${library}
-local key, collection, tag = KEYS[1], ARGV[1], ARGV[3]
-local leaseTag, token = string.match(redis.call('HGET', key, 'l:' .. collection) or '', '^([^|]*)|%d+|(.*)$')
-if leaseTag ~= tag or token ~= ARGV[2] then return 0 end
-redis.call('HDEL', key, 'l:' .. collection)
-local ms = now()
-local value = string.format('%s|%.0f|%.0f|%.0f|%.0f|', tag, ms - ARGV[6], ms + ARGV[5], ms + ARGV[4], ms + ARGV[7]) .. ARGV[8]
-if failed(redis.pcall('HSET', key, 'v:' .. collection, value, 'n:' .. collection, tag .. '|' .. token)) then return 0 end
-keepFor(key, tonumber(ARGV[7]))
-return 1
+local tag, ms = ARGV[1], now()
+return forEach(1, 7, function(key, at)
+  local collection, token, ttl, fresh, age, finish, payload = unpack(ARGV, at + 1, at + 7)
+  local held = redis.pcall('HGET', key, 'l:' .. collection)
+  if failed(held) then return 0 end
+  local leaseTag, leaseToken = string.match(held or '', '^([^|]*)|%d+|(.*)$')
+  if leaseTag ~= tag or leaseToken ~= token then return 0 end
+  redis.call('HDEL', key, 'l:' .. collection)
+  local version = string.format('%s|%s|%.0f|%.0f|%.0f|%.0f', tag, token, ms - age, ms + fresh, ms + ttl, ms + finish)
+  if failed(redis.pcall('HSET', key, 'm:' .. collection, version, 'v:' .. collection, payload)) then return 0 end
+  keepFor(key, tonumber(finish))
+  return 1
+end)
 `);
 
-/** ARGV: collection, token. */
-export const release = script(`
-local lease = 'l:' .. ARGV[1]
-if string.match(redis.call('HGET', KEYS[1], lease) or '', '^[^|]*|%d+|(.*)$') == ARGV[2] then redis.call('HDEL', KEYS[1], lease) end
-return 0
+/** ARGV per key: collection, token. */
+export const release = script(`${library}
+return forEach(0, 2, function(key, at)
+  local lease = 'l:' .. ARGV[at + 1]
+  local held = redis.pcall('HGET', key, lease)
+  if type(held) == 'string' and string.match(held, '^[^|]*|%d+|(.*)$') == ARGV[at + 2] then redis.call('HDEL', key, lease) end
+  return 0
+end)
 `);
 
 /** ARGV: channel, message for the other processes, event id or empty, ms that the id is kept, and the collection unless all are meant. */
 export const invalidate = script(`${library}
 local key, collection = KEYS[1], ARGV[5]
 local known = redis.call('EXISTS', key) == 1
-if collection then redis.call('HDEL', key, 'v:' .. collection, 'n:' .. collection, 'l:' .. collection, 'v:', 'n:', 'l:')
+if collection then redis.call('HDEL', key, 'm:' .. collection, 'v:' .. collection, 'l:' .. collection, 'm:', 'v:', 'l:')
 else redis.call('UNLINK', key) end
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 -- Not of owners that nobody reads: most events are of those.

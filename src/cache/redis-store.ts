@@ -6,6 +6,7 @@ import type { Logger } from '../runtime/logger.js';
 import type { RedisAddress } from '../runtime/redis-address.js';
 import { announcementOf, everything, readAnnouncement } from './announcement.js';
 import { maxCollectionsPerOwner, type CacheStore, type Cause, type Fill, type LeaseRequest, type Lookup, type StoredValue, type StoreState, type StoreWatcher } from './cache-store.js';
+import { RedisCalls } from './redis-calls.js';
 import { Confirmations } from './redis-confirmations.js';
 import type { Call, RedisNode } from './redis-node.js';
 import { peeked, toLookup, type Peeked } from './redis-replies.js';
@@ -45,6 +46,7 @@ export class RedisStore implements CacheStore {
   readonly tier = 'redis';
   readonly #options: RedisStoreOptions;
   readonly #topology: RedisTopology;
+  readonly #calls: RedisCalls;
   readonly #confirmations: Confirmations;
   readonly #watchers: StoreWatcher[] = [];
   readonly #staleMs: number;
@@ -63,6 +65,7 @@ export class RedisStore implements CacheStore {
       lost: () => this.#lost(),
       log,
     });
+    this.#calls = new RedisCalls({ topology: this.#topology, keyOf: (owner) => this.#key(owner), tagOf: (node) => this.#tag(node) });
     this.#confirmations = new Confirmations({ topology: this.#topology, tagOf: (node) => this.#tag(node) });
   }
 
@@ -75,39 +78,47 @@ export class RedisStore implements CacheStore {
   async readOrLease(requests: readonly LeaseRequest[], maxAgeMs: number): Promise<Lookup[]> {
     const { leaseMs } = this.#options;
     const maxAge = Math.min(maxAgeMs, Number.MAX_SAFE_INTEGER);
-    const generations = requests.map(({ owner }) => this.#topology.nodeOf(this.#key(owner))?.generation ?? '');
-    const replies = await this.#run(scripts.readOrLease, requests, ({ collection, token }, tag) => [
-      collection,
-      token,
-      leaseMs,
-      tag,
-      fieldsPerCollection * maxCollectionsPerOwner,
-      maxAge,
-    ]);
+    const unknown: LeaseRequest[] = [];
+    const lookups = await this.#calls.run(
+      {
+        script: scripts.readOrLease,
+        head: (tag) => [leaseMs, tag, fieldsPerCollection * maxCollectionsPerOwner, maxAge],
+        argsOf: ({ collection, token, known = '' }: LeaseRequest) => [collection, token, known],
+        read: (reply, request, generation) => {
+          if (reply instanceof Error) unknown.push(request);
+          return toLookup(reply, generation);
+        },
+      },
+      requests,
+    );
     // A read that timed out may still be executed and then hold a lease that nobody knows of; a release behind it on the same
     // connection ends that, instead of making readers wait for the lease to expire.
-    const unknown = requests.filter((_, index) => replies[index] instanceof Error);
     if (unknown.length > 0) void this.release(unknown);
-    return replies.map((reply, index) => toLookup(reply, generations[index] ?? ''));
+    return lookups;
   }
 
   confirm(values: readonly StoredValue[]): Promise<boolean> {
     return this.#confirmations.confirm(values.map(({ owner, collection, version }) => ({ key: this.#key(owner), collection, version })));
   }
 
-  async fill(fills: readonly Fill[]): Promise<boolean[]> {
-    const replies = await this.#run(scripts.fill, fills, ({ collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }, tag) => [
-      collection,
-      token,
-      tag,
-      ...[ttlMs, freshMs, ageMs, endMs].map(Math.ceil),
-      payload,
-    ]);
-    return replies.map((reply) => reply === 1);
+  fill(fills: readonly Fill[]): Promise<boolean[]> {
+    return this.#calls.run(
+      {
+        script: scripts.fill,
+        head: (tag) => [tag],
+        argsOf: ({ collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }: Fill) => [
+          ...[collection, token],
+          ...[ttlMs, freshMs, ageMs, endMs].map(Math.ceil),
+          payload,
+        ],
+        read: (reply) => reply === 1,
+      },
+      fills,
+    );
   }
 
   async release(requests: readonly LeaseRequest[]): Promise<void> {
-    await this.#run(scripts.release, requests, ({ collection, token }) => [collection, token], { evenIfSlow: true });
+    await this.#calls.run({ script: scripts.release, head: () => [], argsOf: ({ collection, token }: LeaseRequest) => [collection, token], read: () => undefined, evenIfSlow: true }, requests);
   }
 
   async invalidate(owner: string, collection: string | undefined, cause: Cause = {}): Promise<void> {
@@ -245,31 +256,6 @@ export class RedisStore implements CacheStore {
     return `${this.#options.format}.${generation}`;
   }
 
-  /** One pipeline per server. Answers in the order of `items`; an Error for each that a server has refused, or not answered in time. */
-  async #run<T extends { owner: string }>(script: scripts.Script, items: readonly T[], argsOf: (item: T, tag: string) => Call['args'], { evenIfSlow = false } = {}): Promise<unknown[]> {
-    const replies: unknown[] = [];
-    const groups = new Map<RedisNode, { index: number; call: Call }[]>();
-    for (const [index, item] of items.entries()) {
-      const key = this.#key(item.owner);
-      const node = this.#topology.nodeOf(key);
-      if (!node || (!node.isUsable && !evenIfSlow)) {
-        replies[index] = new Error('Redis is out of reach');
-        continue;
-      }
-      const group = groups.get(node) ?? [];
-      groups.set(node, group);
-      group.push({ index, call: { keys: [key], args: argsOf(item, this.#tag(node)) } });
-    }
-    await Promise.all(
-      [...groups].map(async ([node, group]) => {
-        const answers = await node.run(script, group.map(({ call }) => call));
-        for (const [place, { index }] of group.entries()) replies[index] = answers[place];
-      }),
-    );
-    if (replies.some(isRedirection)) this.#topology.misrouted();
-    return replies;
-  }
-
   #heard(message: string): void {
     const heard = readAnnouncement(message);
     if (heard === 'everything') this.#lost();
@@ -279,10 +265,6 @@ export class RedisStore implements CacheStore {
   #lost(): void {
     for (const watcher of this.#watchers) watcher.lost();
   }
-}
-
-function isRedirection(reply: unknown): boolean {
-  return reply instanceof Error && /^(MOVED|ASK|CLUSTERDOWN|TRYAGAIN) /.test(reply.message);
 }
 
 function escapeGlob(text: string): string {

@@ -2,6 +2,7 @@
 import type { Answered, CacheEvent, CacheObserver, Source } from './cache-events.js';
 import type { EntryKey, Hit, Stored, StoredValue } from './cache-store.js';
 import { noLanding, type Landing } from './flights.js';
+import type { Copy } from './local-tier.js';
 import type { Receipt } from './receipts.js';
 
 export interface Read {
@@ -26,6 +27,8 @@ export interface RoundOptions<V> {
   isNegative: (value: V) => boolean;
   /** When the readers who wait load for themselves. */
   giveUpAt: number;
+  /** Whether somebody will ask for the receipt. */
+  isReceiptWanted: boolean;
 }
 
 export interface Found<V> {
@@ -40,6 +43,11 @@ export function answered<V>(key: EntryKey, { source, stored, shared = false }: F
   if (!stored) return { type: 'answered', key, source, shared, negative };
   const { ageMs, ttlMs, generation, lastEventId } = stored;
   return { type: 'answered', key, source, shared, negative, ageMs, ttlMs, generation, lastEventId };
+}
+
+export function foundInCopy<V>(copy: Copy<V>, now: number): Found<V> {
+  const { value, loaded, expires, generation, lastEventId } = copy;
+  return { value, source: 'local', stored: { ageMs: now - loaded, ttlMs: expires - now, generation, lastEventId } };
 }
 
 export class Round<V> {
@@ -68,7 +76,7 @@ export class Round<V> {
   /** Of all that was read; undefined unless the store has answered all of it with values that are fresh. */
   receipt(): Receipt | undefined {
     const hits = [...this.#hits.values()];
-    if (hits.length === 0 || hits.length < this.#results.size) return undefined;
+    if (!this.#options.isReceiptWanted || hits.length === 0 || hits.length < this.#results.size) return undefined;
     const values = hits.map(({ value }) => value);
     const freshUntil = Math.min(...hits.map((hit) => hit.freshUntil));
     return { keys: values, negatives: hits.filter((hit) => hit.isNegative).length, freshUntil, proof: { values }, uses: 0 };
@@ -76,9 +84,19 @@ export class Round<V> {
 
   /** The store has answered with a value; `askedAt`: milliseconds of the cache's clock. */
   hit({ key, id }: Read, value: V, { hit, askedAt }: { hit: Hit; askedAt: number }): void {
-    const stored = { owner: key.owner, collection: key.collection, version: hit.version };
-    this.#hits.set(id, { value: stored, freshUntil: askedAt + hit.freshMs, isNegative: this.#options.isNegative(value) });
+    this.#note({ key, id }, value, { version: hit.version, freshUntil: askedAt + hit.freshMs });
     this.answer({ key, id }, { value, source: 'store', stored: hit });
+  }
+
+  /** The store has answered that a copy in this process is what it has. */
+  same({ key, id }: Read, copy: Copy<V>, now: number): void {
+    this.#note({ key, id }, copy.value, copy);
+    this.answer({ key, id }, { ...foundInCopy(copy, now), source: 'store' });
+  }
+
+  #note({ key, id }: Read, value: V, { version, freshUntil }: { version: string; freshUntil: number }): void {
+    const { isReceiptWanted, isNegative } = this.#options;
+    if (isReceiptWanted) this.#hits.set(id, { value: { owner: key.owner, collection: key.collection, version }, freshUntil, isNegative: isNegative(value) });
   }
 
   answer({ key, id }: Read, found: Found<V>): void {

@@ -10,4 +10,10 @@ export interface Time {
   random(): number;
 }
 
+/** Until what another process loads is asked for again: a load of a few milliseconds is not worth a longer first wait. `random` is between 0 and 1. */
+export function pollMs(tries: number, random: number): number {
+  const full = Math.min(50, 4 * 1.5 ** Math.min(tries, 20));
+  return (full / 2) * (1 + random);
+}
+
 export const processTime: Time = { now: () => performance.now(), sleep: pause, random: () => Math.random() };

@@ -34,12 +34,14 @@ export class UnfilledLoads<V> {
 
   /** By the ids of `reads`. Never rejects. */
   async load(reads: readonly { id: string; key: EntryKey }[]): Promise<ReadonlyMap<string, V | Error>> {
-    const batches = new Map(reads.map((read) => [read.id, this.#join(read)]));
+    const batches = reads.map((read) => this.#join(read));
     this.#startWaiting();
+    const [first] = batches;
+    if (first && batches.every((batch) => batch === first)) return first.answers;
     const answers = new Map<string, V | Error>();
-    for (const [id, batch] of batches) {
+    for (const [index, { id }] of reads.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- all of them are under way already
-      answers.set(id, (await batch?.answers)?.get(id) ?? new Overloaded('too many loads wait'));
+      answers.set(id, (await batches[index]?.answers)?.get(id) ?? new Overloaded('too many loads wait'));
     }
     return answers;
   }

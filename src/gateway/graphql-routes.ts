@@ -1,9 +1,10 @@
 /** The GraphQL endpoints through Apollo's pipeline. Hot operations take a shorter way (hot-lane/entrance.ts), and are answered alike. */
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
 import type { Apollo } from './apollo.js';
 import { explainHeader } from './explain.js';
-import { known } from './hot-lane/entrance.js';
+import { taken } from './hot-lane/entrance.js';
 import { acceptMultipart } from './multipart-request.js';
 import { viewerOf } from './policy.js';
 import { createRequestContext, type RequestContext, type Services } from './request-context.js';
@@ -24,7 +25,7 @@ export function graphqlRoutes({ server }: Apollo, services: Services): GraphqlRo
   const apollo = fastifyApolloHandler<RequestContext>(server, {
     context: (request) => {
       const asked = { requestId: request.id, viewer: viewerOf(request), explainToken: request.headers[explainHeader] };
-      return Promise.resolve(createRequestContext(services, asked, known.get(request.raw)));
+      return Promise.resolve(createRequestContext(services, asked, taken.get(request.raw)?.known));
     },
   });
   const contentTypes = new Map<string, string>();
@@ -44,6 +45,11 @@ export function graphqlRoutes({ server }: Apollo, services: Services): GraphqlRo
     acceptMultipart(app, {
       maxUploadBytes: services.maxUploadBytes,
       authorize: (request) => services.policy.authorize(viewerOf(request), { kind: 'mutate' }),
+    });
+    // What the entrance has read of the body can be read once more.
+    app.addHook('preParsing', (request, _reply, payload, done) => {
+      const read = taken.get(request.raw);
+      done(null, read ? Readable.from([read.body], { objectMode: false }) : payload);
     });
     for (const url of graphqlPaths) app.route({ method: ['GET', 'POST'], url, handler });
     await Promise.resolve();

@@ -147,9 +147,13 @@ export function ownerPrefix(modelType: string): string {
   return `${encoded(modelType)}:`;
 }
 
+function decoded(name: string): string {
+  return name.includes('%') ? decodeURIComponent(name) : name;
+}
+
 function parseOwnerKey(owner: string): { model_type: string; model_id: string } {
-  const [modelType = '', modelId = ''] = owner.split(':').map(decodeURIComponent);
-  return { model_type: modelType, model_id: modelId };
+  const colon = owner.indexOf(':');
+  return { model_type: decoded(owner.slice(0, colon)), model_id: decoded(owner.slice(colon + 1)) };
 }
 
 /** What a log line calls a collection: `User` and `avatars` are "user avatar". Empty or undefined: all collections of the model. */

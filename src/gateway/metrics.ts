@@ -39,9 +39,8 @@ export function createMetrics({ callsInFlight, storeIsAvoided, invalidationLag }
         this.set(read());
       },
     });
-  const answered = countAnswers(registers);
-  const loads = counter('media_cache_loads_total', 'Entries loaded from the media service, by reason', ['reason']);
-  const leases = counter('media_cache_leases_total', 'Leases granted, waited for, and taken over because their holder let them expire', ['state']);
+  const reads = countReads(registers);
+  const loads = countLoads(registers);
   const refused = counter('media_cache_fills_refused_total', 'Loaded entries that were not stored, because an invalidation or an outage came in between', []);
   const undecodable = counter('media_cache_undecodable_total', 'Stored entries that could not be decoded', []);
   const invalidations = counter('media_cache_invalidations_total', 'Invalidations by tier and source', ['tier', 'source']);
@@ -61,21 +60,20 @@ export function createMetrics({ callsInFlight, storeIsAvoided, invalidationLag }
     cache: (event) => {
       switch (event.type) {
         case 'answered':
-          answered(event.source, event.negative, 1);
+          reads[event.source][event.negative ? 'negative' : 'found']();
           break;
         case 'answered-many':
-          answered(event.source, false, event.keys.length - event.negatives);
-          answered(event.source, true, event.negatives);
+          reads[event.source].found(event.keys.length - event.negatives);
+          reads[event.source].negative(event.negatives);
           break;
         case 'load':
-          loads.inc({ reason: event.reason });
-          if (event.reason !== 'bypass') leases.inc({ state: 'granted' });
+          loads[event.reason]();
           break;
         case 'waited':
-          leases.inc({ state: 'waited' });
+          loads.waited();
           break;
         case 'lease-expired':
-          leases.inc({ state: 'expired' });
+          loads.expired();
           break;
         case 'fill-refused':
           refused.inc();
@@ -92,28 +90,49 @@ export function createMetrics({ callsInFlight, storeIsAvoided, invalidationLag }
   };
 }
 
-/** Added up when they are asked for: on the way of every read, a labelled counter costs more than the read. */
-function countAnswers(registers: Registry[]): (source: Source, negative: boolean, count: number) => void {
-  const answers = new Map<string, { source: Source; negative: boolean; count: number }>();
-  const reads = new Counter({
-    name: 'media_cache_reads_total',
-    help: 'Reads of media that were answered, by where the answer came from',
-    labelNames: ['source', 'negative'],
+/** Adds to the count of some labels, one unless told otherwise. */
+type Count = (count?: number) => void;
+
+/** A counter that is added up when it is asked for: on the way of every read, a labelled one costs more than the read. */
+function tally<L extends string>(name: string, help: string, labelNames: readonly L[], registers: Registry[]): (labels: Record<L, string>) => Count {
+  const counts: { readonly labels: Record<L, string>; count: number }[] = [];
+  const counter = new Counter({
+    name,
+    help,
+    labelNames,
     registers,
     collect: () => {
-      for (const answer of answers.values()) {
-        reads.inc({ source: answer.source, negative: String(answer.negative) }, answer.count);
-        answer.count = 0;
+      for (const counted of counts) {
+        if (counted.count > 0) counter.inc(counted.labels, counted.count);
+        counted.count = 0;
       }
     },
   });
-  return (source, negative, count) => {
-    if (count === 0) return;
-    const name = negative ? `${source} negative` : source;
-    const answer = answers.get(name) ?? { source, negative, count: 0 };
-    answer.count += count;
-    answers.set(name, answer);
+  return (labels) => {
+    const counted = { labels, count: 0 };
+    counts.push(counted);
+    return (count = 1) => void (counted.count += count);
   };
+}
+
+function countReads(registers: Registry[]): Record<Source, { readonly found: Count; readonly negative: Count }> {
+  const reads = tally('media_cache_reads_total', 'Reads of media that were answered, by where the answer came from', ['source', 'negative'], registers);
+  const of = (source: Source): { found: Count; negative: Count } => ({ found: reads({ source, negative: 'false' }), negative: reads({ source, negative: 'true' }) });
+  return { local: of('local'), store: of('store'), origin: of('origin'), stale: of('stale') };
+}
+
+function countLoads(registers: Registry[]): Record<'leased' | 'refresh' | 'bypass' | 'waited' | 'expired', Count> {
+  const loads = tally('media_cache_loads_total', 'Entries loaded from the media service, by reason', ['reason'], registers);
+  const leases = tally('media_cache_leases_total', 'Leases granted, waited for, and taken over because their holder let them expire', ['state'], registers);
+  const granted = leases({ state: 'granted' });
+  const under = (reason: string): Count => {
+    const loaded = loads({ reason });
+    return (count) => {
+      loaded(count);
+      granted(count);
+    };
+  };
+  return { leased: under('leased'), refresh: under('refresh'), bypass: loads({ reason: 'bypass' }), waited: leases({ state: 'waited' }), expired: leases({ state: 'expired' }) };
 }
 
 /** Durations of successful requests that are not in the histogram yet; to put in many at a time costs a fraction. */

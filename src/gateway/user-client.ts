@@ -19,9 +19,12 @@ const maxUsers = 10_000;
 const usesPerLook = 16;
 const unavailable = { code: 'USER_SERVICE_UNAVAILABLE', message: 'The user service cannot be reached.' } as const;
 
+const nobody: Promise<ReadonlyMap<string, User>> = Promise.resolve(new Map());
+
 export interface KeptUser {
   readonly id: string;
-  readonly loading: Promise<User | undefined>;
+  /** With others of the same call; what it has loaded is not held longer than needed. */
+  loading: Promise<ReadonlyMap<string, User>>;
   /** Once it is loaded. */
   user?: User;
   /** Milliseconds of the process's clock. */
@@ -56,11 +59,18 @@ export class UserClient {
 
   /** In the order of `ids`, at most 500, one call for those that are not cached; undefined for an unknown one, an Error for one that failed. Never rejects. */
   async getMany(ids: readonly string[]): Promise<(User | undefined | Error)[]> {
-    const cached = ids.map((id) => this.#cache?.get(id));
-    const missing = ids.filter((_, index) => !cached[index]);
-    const loading = missing.length > 0 ? this.#load(missing) : Promise.resolve(new Map<string, User>());
-    for (const id of missing) this.#keep(id, loading);
-    return Promise.all(ids.map((id, index) => (cached[index]?.loading ?? loading.then((found) => found.get(id))).catch(asError)));
+    const kept = ids.map((id) => this.#cache?.get(id));
+    const missing = ids.filter((_, index) => !kept[index]);
+    const loading = missing.length > 0 ? this.#load(missing) : nobody;
+    this.#keep(missing, loading);
+    const underWay = new Set(kept.flatMap((one) => (one?.user ? [] : [one?.loading ?? loading])));
+    const loaded = new Map(await Promise.all([...underWay].map(async (load) => [load, await load.catch(asError)] as const)));
+    return ids.map((id, index) => {
+      const { user, loading: load = loading } = kept[index] ?? {};
+      if (user) return user;
+      const found = loaded.get(load);
+      return found instanceof Error ? found : found?.get(id);
+    });
   }
 
   /** Its `user` is what `getMany` would answer now, as long as it is kept and not expired. */
@@ -87,15 +97,21 @@ export class UserClient {
   }
 
   /** Kept from the start, so that concurrent reads share the load; what failed or is unknown is not kept. */
-  #keep(id: string, loading: Promise<Map<string, User>>): void {
-    if (!this.#cache) return;
+  #keep(ids: readonly string[], loading: KeptUser['loading']): void {
     const cache = this.#cache;
-    const kept: KeptUser = { id, loading: loading.then((found) => found.get(id)), expires: performance.now() + this.#ttlMs, isKept: true };
-    const drop = (): void => {
-      if (cache.peek(id) === kept) cache.delete(id);
+    if (!cache || ids.length === 0) return;
+    const expires = performance.now() + this.#ttlMs;
+    const all = ids.map((id): KeptUser => ({ id, loading, expires, isKept: true }));
+    for (const kept of all) cache.set(kept.id, kept);
+    const settle = (found: ReadonlyMap<string, User> | undefined): void => {
+      for (const kept of all) {
+        const user = found?.get(kept.id);
+        kept.loading = nobody;
+        if (user) kept.user = user;
+        else if (cache.peek(kept.id) === kept) cache.delete(kept.id);
+      }
     };
-    cache.set(id, kept);
-    kept.loading.then((found) => (found ? (kept.user = found) : drop()), drop);
+    loading.then(settle, () => settle(undefined));
   }
 
   async #load(ids: readonly string[]): Promise<Map<string, User>> {

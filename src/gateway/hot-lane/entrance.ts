@@ -1,7 +1,6 @@
 /**
  * The way of a hot operation through HTTP: from the request's bytes to the answer's, before any framework.
- * Invariant: a request is answered here as it would be behind `next`, to the byte, or goes there untouched: its body is put back, and what was
- * read for it is found by `known`.
+ * Invariant: a request is answered here as it would be behind `next`, to the byte, or goes there with all that was read of it (`taken`).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { explainHeader } from '../explain.js';
@@ -23,8 +22,15 @@ export interface EntranceOptions {
   answered: (seconds: number) => void;
 }
 
-/** What was read for a request that has gone on to `next`. */
-export const known = new WeakMap<IncomingMessage, Known>();
+/** Of a request that has gone on to `next` after its body was read. */
+export interface Taken {
+  /** All of it. */
+  readonly body: Buffer;
+  /** What was read for it. */
+  readonly known: Known | undefined;
+}
+
+export const taken = new WeakMap<IncomingMessage, Taken>();
 
 /** What is longer seldom arrives in one piece. */
 const maxBodyBytes = 65_536;
@@ -54,18 +60,23 @@ export function hotEntrance(options: EntranceOptions): Entrance {
     }
     const passing = { request, response, next, contentType, beganAt: performance.now() };
     request.once('data', (chunk: Buffer) => {
-      const outcome = chunk.length === length ? options.lane.answer(chunk) : undefined;
-      if (typeof outcome === 'string') {
-        answer(passing, outcome, options);
+      if (chunk.length < length) {
+        request.pause();
+        request.unshift(chunk);
+        next(request, response);
         return;
       }
-      // Now: by the next tick the request may have ended, and behind its end nothing can be put back.
-      request.pause();
-      request.unshift(chunk);
-      if (outcome) void answerLater(passing, outcome, options);
-      else next(request, response);
+      const outcome = options.lane.answer(chunk);
+      if (typeof outcome === 'string') answer(passing, outcome, options);
+      else if (outcome) void answerLater(passing, { body: chunk, outcome }, options);
+      else giveOn(passing, { body: chunk, known: undefined });
     });
   };
+}
+
+function giveOn({ request, response, next }: Passing, read: Taken): void {
+  taken.set(request, read);
+  next(request, response);
 }
 
 function answer({ request, response, contentType, beganAt }: Passing, text: string, { requestIdOf, isStopping, answered }: EntranceOptions): void {
@@ -79,14 +90,8 @@ function answer({ request, response, contentType, beganAt }: Passing, text: stri
   answered((performance.now() - beganAt) / 1_000);
 }
 
-async function answerLater(passing: Passing, outcome: Promise<Outcome>, options: EntranceOptions): Promise<void> {
-  const { request, response, next } = passing;
+async function answerLater(passing: Passing, { body, outcome }: { body: Buffer; outcome: Promise<Outcome> }, options: EntranceOptions): Promise<void> {
   const found = await outcome;
-  if (typeof found === 'string') {
-    request.resume();
-    answer(passing, found, options);
-  } else {
-    known.set(request, found);
-    next(request, response);
-  }
+  if (typeof found === 'string') answer(passing, found, options);
+  else giveOn(passing, { body, known: found });
 }

@@ -1,5 +1,5 @@
 /**
- * The fields of an object that follow from the object alone, as JSON text: made once per object and selection.
+ * The fields of an object that follow from the object alone, as JSON text.
  * Invariant: what GraphQL's own execution would not answer with this very text throws, and the operation is left to GraphQL.
  */
 import { getNullableType, isLeafType, isListType, isNonNullType, type GraphQLOutputType } from 'graphql';
@@ -12,43 +12,46 @@ export interface FixedField {
   readonly read: (parent: object) => unknown;
 }
 
-/** Of one object, the last few: each is about as long as the object's own text, and goes with it when the cache that it comes from drops it. */
-const maxPerObject = 4;
+type Writer = (value: unknown) => string;
 
-interface Prepared {
-  readonly fields: FixedFields;
-  readonly text: string;
+interface WrittenField {
+  readonly key: string;
+  readonly read: (parent: object) => unknown;
+  readonly write: Writer;
 }
 
-const prepared = new WeakMap<object, readonly Prepared[]>();
-
 export class FixedFields {
-  readonly #fields: readonly FixedField[];
+  readonly #fields: readonly WrittenField[];
 
   constructor(fields: readonly FixedField[]) {
-    this.#fields = fields;
+    this.#fields = fields.map(({ key, type, read }, index) => ({ key: `${index > 0 ? ',' : ''}${JSON.stringify(key)}:`, read, write: writerOf(type) }));
   }
 
   /** `"a":1,"b":2`. @throws Error when it is not for sure what GraphQL would answer. */
   textOf(parent: object): string {
-    const texts = prepared.get(parent) ?? [];
-    for (const { fields, text } of texts) if (fields === this) return text;
-    const text = this.#make(parent);
-    prepared.set(parent, [...texts.slice(1 - maxPerObject), { fields: this, text }]);
+    let text = '';
+    for (const { key, read, write } of this.#fields) text += key + write(read(parent));
     return text;
-  }
-
-  #make(parent: object): string {
-    return this.#fields.map(({ key, type, read }) => `${JSON.stringify(key)}:${leafText(type, read(parent))}`).join(',');
   }
 }
 
 /** By the rules of https://spec.graphql.org/October2021/#CompleteValue() for leaves and lists of them. */
-function leafText(type: GraphQLOutputType, value: unknown): string {
-  if (value instanceof Error || typeof value === 'function') return refuse();
-  if (value === null || value === undefined) return isNonNullType(type) ? refuse() : 'null';
+function writerOf(type: GraphQLOutputType): Writer {
+  const absent = isNonNullType(type) ? refuse : (): string => 'null';
+  const present = presentWriterOf(type);
+  return (value) => (value === null || value === undefined ? absent() : present(value));
+}
+
+function presentWriterOf(type: GraphQLOutputType): Writer {
   const inner = getNullableType(type);
-  if (isListType(inner)) return Array.isArray(value) ? `[${value.map((element) => leafText(inner.ofType, element)).join(',')}]` : refuse();
-  const text: unknown = isLeafType(inner) ? JSON.stringify(inner.serialize(value)) : undefined;
-  return typeof text === 'string' && text !== 'null' ? text : refuse();
+  if (isListType(inner)) {
+    const element = writerOf(inner.ofType);
+    return (value) => (Array.isArray(value) ? `[${value.map(element).join(',')}]` : refuse());
+  }
+  if (!isLeafType(inner)) return refuse;
+  return (value) => {
+    if (typeof value === 'function' || value instanceof Error) return refuse();
+    const text: unknown = JSON.stringify(inner.serialize(value));
+    return typeof text === 'string' && text !== 'null' ? text : refuse();
+  };
 }
