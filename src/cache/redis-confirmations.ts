@@ -42,6 +42,7 @@ export class Confirmations {
 
   /** Whether all of `values` are stored. Never rejects: false when it is not known. */
   async confirm(values: readonly Confirmable[]): Promise<boolean> {
+    if (values.length === 0) return true;
     const { single } = this.#options.topology;
     if (single) return this.#ask(single, 0, values);
     const bySlot = new Map<number, Confirmable[]>();

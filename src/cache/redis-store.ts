@@ -107,7 +107,8 @@ export class RedisStore implements CacheStore {
         script: scripts.fill,
         head: (tag) => [tag],
         argsOf: ({ collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }: Fill) => [
-          ...[collection, token],
+          collection,
+          token,
           ...[ttlMs, freshMs, ageMs, endMs].map(Math.ceil),
           payload,
         ],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { MemoryStore } from '../../src/cache/memory-store.js';
 import { describeCacheStore, type StoreHarness } from '../conformance/cache-store.js';
+import { describeVersions } from '../conformance/cache-store-versions.js';
 import { describeCacheStoreWatching } from '../conformance/cache-store-watching.js';
 
 const start = (): Promise<StoreHarness> => {
@@ -10,6 +11,7 @@ const start = (): Promise<StoreHarness> => {
 };
 describeCacheStore('in the process', start);
 describeCacheStoreWatching('in the process', start);
+describeVersions('in the process', start);
 
 describe('MemoryStore', () => {
   it('stays within its bytes, and an owner that is pushed out takes its lease with it', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../src/cache/cluster-slots.js';
 import type { RedisStore } from '../../src/cache/redis-store.js';
 import { describeCacheStore, type StoreHarness } from '../conformance/cache-store.js';
+import { describeVersions } from '../conformance/cache-store-versions.js';
 import { describeCacheStoreWatching } from '../conformance/cache-store-watching.js';
 import { startCluster, type Cluster, type ClusterNode } from '../support/servers/redis-cluster.js';
 import { waitFor } from '../support/wait.js';
@@ -14,6 +15,7 @@ const start = async (): Promise<StoreHarness> => {
 };
 describeCacheStore('Redis Cluster', start);
 describeCacheStoreWatching('Redis Cluster', start);
+describeVersions('Redis Cluster', start);
 
 describe('RedisStore on Redis Cluster', () => {
   let cluster: Cluster;

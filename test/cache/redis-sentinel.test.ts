@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { RedisStore } from '../../src/cache/redis-store.js';
 import { describeCacheStore, type StoreHarness } from '../conformance/cache-store.js';
+import { describeVersions } from '../conformance/cache-store-versions.js';
 import { describeCacheStoreWatching } from '../conformance/cache-store-watching.js';
 import { startSentinelPair, type SentinelPair } from '../support/servers/redis-sentinel.js';
 import { waitFor } from '../support/wait.js';
@@ -13,6 +14,7 @@ const start = async (): Promise<StoreHarness> => {
 };
 describeCacheStore('Redis behind Sentinel', start);
 describeCacheStoreWatching('Redis behind Sentinel', start);
+describeVersions('Redis behind Sentinel', start);
 
 describe('RedisStore behind Sentinel', () => {
   let pair: SentinelPair;

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { RedisStore } from '../../src/cache/redis-store.js';
 import { describeCacheStore, type StoreHarness } from '../conformance/cache-store.js';
+import { describeVersions } from '../conformance/cache-store-versions.js';
 import { describeCacheStoreWatching } from '../conformance/cache-store-watching.js';
 import type { PrivateServer } from '../support/servers/private-server.js';
 import { startRedis } from '../support/servers/redis.js';
@@ -15,6 +16,7 @@ const start = (): Promise<StoreHarness> => {
 };
 describeCacheStore('Redis', start);
 describeCacheStoreWatching('Redis', start);
+describeVersions('Redis', start);
 
 describe('RedisStore', () => {
   let server: PrivateServer;
@@ -50,6 +52,10 @@ describe('RedisStore', () => {
     expect(await store.readOrLease([request('garbage', 'reader')], Infinity)).toEqual([{ kind: 'leased', stale: undefined, takenOver: false }]);
     await redis.set('mg:{string}', 'not a hash');
     expect(await store.readOrLease([request('string', 'reader')], Infinity)).toEqual([{ kind: 'bypass' }]);
+    // Nor does it cost those that are asked for with it theirs.
+    const both = [request('string', 'another'), request('beside a string', 'another')];
+    expect(await store.readOrLease(both, Infinity)).toMatchObject([{ kind: 'bypass' }, { kind: 'leased' }]);
+    expect(await store.fill([filled('string', 'another'), filled('beside a string', 'another')])).toEqual([false, true]);
   });
 
   it('teaches the scripts to a server that has lost them', async () => {

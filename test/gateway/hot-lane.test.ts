@@ -9,10 +9,13 @@ import { request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { pause } from '../../src/runtime/backoff.js';
+import { mediaFormat, ownerKey } from '../../src/gateway/media-reader.js';
+import { connectStore } from '../cache/redis-stores.js';
 import { startFakeOrigin, type FakeOrigin } from '../support/fake-origin.js';
 import { query } from '../support/graphql.js';
 import { startGateway, type Program } from '../support/programs.js';
 import { sharedRedis } from '../support/servers/shared.js';
+import { waitFor } from '../support/wait.js';
 
 const mediaLeaves = ['id', 'uuid', 'modelType', 'modelId', 'collectionName', 'name', 'fileName', 'mimeType', 'size', 'width', 'height', 'customProperties'];
 const moreLeaves = ['orderColumn', 'createdAt', 'updatedAt', 'generatedConversions', '__typename', 'again: name', 'id', 'nope', 'id @include(if: $yes)'];
@@ -112,13 +115,16 @@ async function hotAnswers(url: string): Promise<number> {
 
 describe.each([
   ['with everything in the process', {}],
+  ['with media from elsewhere', { CACHE_L1: 'off' }],
   ['with users and media from elsewhere', { USER_CACHE_TTL_SECONDS: '0', CACHE_L1: 'off' }],
 ])('the hot lane, %s', (_name, settings) => {
   let origin: FakeOrigin;
   let gateway: Program;
+  let url: string;
+  let keyPrefix: string;
 
   beforeAll(async () => {
-    const { url, keyPrefix } = sharedRedis();
+    ({ url, keyPrefix } = sharedRedis());
     origin = await startFakeOrigin();
     const image = { custom_properties: '{"a":[1,{"b":null}],"ü":"\\u2028"}', generated_conversions: '["thumb"]', file_name: 'ä "quoted" \u{1F600}.png' };
     origin.put([{ model_id: 'one', mime_type: '', width: 0, custom_properties: '[]' }]);
@@ -137,8 +143,8 @@ describe.each([
     const before = await hotAnswers(gateway.url);
     const runs = fc.asyncProperty(documents, fc.array(variables, { minLength: 2, maxLength: 4 }), operationNames, fc.constantFrom('*/*', 'application/json', 'application/graphql-response+json', 'text/html'), async (source, all, operationName, accept) => {
       const usual = { id: 'one', ids: ['one', 'three'], collection: 'avatars', yes: true };
-      // One after the other: the first ones make it hot.
-      for (const values of [usual, usual, usual, ...all, ...all]) {
+      // One after the other: the first ones make it hot, and what was asked twice is kept as a whole.
+      for (const values of [usual, usual, usual, ...all, ...all, ...all]) {
         const body = { query: source, variables: values, operationName };
         // oxlint-disable-next-line no-await-in-loop
         const answer = await send(gateway.url, body, accept);
@@ -164,6 +170,26 @@ describe.each([
     expect((await pieces(gateway.url, ['{"query":'], true)).status).toBe(400);
     expect((await pieces(gateway.url, [body.replace('"id"', '"__proto__":{},"id"')], true)).status).toBe(400);
     expect(await pieces(gateway.url, [body], true)).toEqual(usual);
+  });
+
+  it('gives an answer again in the same words until something in it changes', async () => {
+    const source = 'query ($ids: [ID!]!) { users(ids: $ids) { name avatar { name size } } }';
+    const ask = async (): Promise<string> => (await send(gateway.url, { query: source, variables: { ids: ['kept', 'other'] } }, '*/*')).body;
+    origin.put([{ model_id: 'kept', name: 'the first' }]);
+    for (let time = 0; time < 12; time += 1) expect(await ask()).toContain('the first');
+    const loads = (): number => origin.calls.filter((method) => method === 'GetFilesByModels').length;
+    const before = loads();
+    expect(await ask()).toContain('the first');
+    expect(loads()).toBe(before);
+    // As another gateway does it, with its copies or without.
+    const elsewhere = await connectStore(url, { keyPrefix, format: mediaFormat });
+    for (const name of ['the second', 'the third']) {
+      origin.put([{ model_id: 'kept', name, order_column: 9 }]);
+      await elsewhere.invalidate(ownerKey('User', 'kept'), 'avatars');
+      await waitFor(async () => (await ask()).includes(name), { what: `${name} to be seen` });
+      for (let time = 0; time < 5; time += 1) expect(await ask()).toContain(name);
+    }
+    elsewhere.stop();
   });
 
   it('leaves errors of the services to Apollo, and asks for nothing twice', async () => {

@@ -96,7 +96,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'there is no pending set: a copy is made whatever was heard meanwhile',
     witness: 'a copy is being made of what a writer invalidates',
-    patches: [{ file: 'local-tier.ts', original: 'if (isVoid || freshMs <= 0) return;', replacement: 'if (freshMs <= 0) return;' }],
+    patches: [{ file: 'local-tier.ts', original: 'if (!isVoid) this.keep(key, value, hit);', replacement: 'this.keep(key, value, hit);' }],
   },
   {
     name: 'there is no time lease: copies are believed without news',
@@ -121,7 +121,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an own write leaves the copy in its process',
     witness: 'a client writes through a process with a copy, which another reads there',
-    patches: [{ file: 'read-through.ts', original: '    this.#local?.invalidated(owner, collection);\n', replacement: '' }],
+    patches: [{ file: 'read-through.ts', original: '    this.#local.invalidated(owner, collection);\n', replacement: '' }],
   },
   {
     name: 'what empties the store leaves the leases',
@@ -188,6 +188,26 @@ export const mutants: readonly Mutant[] = [
         }`,
       },
     ],
+  },
+  {
+    name: 'a receipt is good while there is any value',
+    witness: 'an entry, one who keeps what it made of it, one writer',
+    patches: [{ file: 'memory-store.ts', original: 'return value?.version === version && value.generation === generation;', replacement: 'void version;\n        return value?.generation === generation;' }],
+  },
+  {
+    name: 'there is no fence at receipts',
+    witness: 'a failover loses an invalidation: one who keeps what it made of an entry',
+    patches: [{ file: 'memory-store.ts', original: 'return value?.version === version && value.generation === generation;', replacement: 'void generation;\n        return value?.version === version;' }],
+  },
+  {
+    name: 'a receipt of copies is good although they were dropped',
+    witness: 'a copy, one who keeps what it made of it, one writer, and more than δ passes',
+    patches: [{ file: 'local-tier.ts', original: '    for (const { isKept } of copies) if (!isKept) return false;\n', replacement: '' }],
+  },
+  {
+    name: 'a receipt is good whatever was written here',
+    witness: 'the store goes away under a writer, and one keeps what it made of an entry there',
+    patches: [{ file: 'receipts.ts', original: ' || areDistrusted(keys)', replacement: '' }],
   },
   {
     name: 'an own write counts as confirmed by what was sent before it',

@@ -44,6 +44,7 @@ export class SharedStore {
   #mayLoseLeases = false;
   /** Counts what changes the store: a poll is made only when something has, or a run would never end. */
   #changes = 0;
+  #fillsOfOthers = 0;
   /** Counts how often a process could reach it again: what was not confirmed is tried again only then. */
   #returns = 0;
 
@@ -141,14 +142,20 @@ export class SharedStore {
   }
 
   preload(key: EntryKey, payload: string, ttlMs: number): void {
-    const request = { ...key, token: 'of another' };
+    const request = { ...key, token: this.#tokenOfAnother() };
+    this.#fillsOfOthers += 1;
     void this.#replicated((server) => server.readOrLease([request], Infinity));
     void this.#replicated((server) => server.fill([{ ...request, payload, ttlMs: ttlMs * 0.95, freshMs: ttlMs * 0.95 * 0.9 }]));
   }
 
   /** By a process that is not of the world: it dies, or fills by `preload`. */
   leaseOfAnother(key: EntryKey): void {
-    void this.#replicated((server) => server.readOrLease([{ ...key, token: 'of another' }], Infinity));
+    void this.#replicated((server) => server.readOrLease([{ ...key, token: this.#tokenOfAnother() }], Infinity));
+  }
+
+  /** The same until it has filled: no token ever returns. */
+  #tokenOfAnother(): string {
+    return `of another, ${this.#fillsOfOthers}`;
   }
 
   leaseExpires(): void {

@@ -5,7 +5,9 @@
 import type { EntryKey } from '../../../src/cache/cache-store.js';
 import type { Codec } from '../../../src/cache/flights.js';
 import type { CacheEvent, Source } from '../../../src/cache/cache-events.js';
+import type { Receipt } from '../../../src/cache/receipts.js';
 import type { ReadThrough as ReadThroughClass } from '../../../src/cache/read-through.js';
+import { checkVersion, Clerk, keyOf, owner, type Collection, type Expected } from './clerk.js';
 import type { Schedule } from './explorer.js';
 import { SharedStore, type StoreModules } from './shared-store.js';
 
@@ -38,15 +40,12 @@ interface Reader extends Order {
   mayFail?: boolean;
 }
 
-/** 'all': of all collections together. */
-type Collection = 'avatars' | 'all';
-
-interface Known {
-  readonly version: number;
-  readonly at: number;
+/** What somebody has made of what it read. */
+interface Kept {
+  readonly value: number;
+  readonly receipt: Receipt;
 }
 
-const owner = 'User:1';
 const ttlMs = 1_000_000;
 /** For which entries may be believed in times when events may be missing. */
 const unprovenMaxAgeMs = 60;
@@ -66,11 +65,7 @@ export class World {
   readonly #actors: Promise<void>[] = [];
   /** Of the origin. */
   #version = 1;
-  /** What every later read must know: the events that have been applied. */
-  readonly #applied: Known[] = [{ version: 1, at: -Infinity }];
-  /** The events that could not be applied yet. */
-  readonly #held = new Set<number>();
-  #lagIsKnown = false;
+  readonly #clerk: Clerk;
   #originFails = false;
   /** Calls to the origin, in total. */
   #originCalls = 0;
@@ -82,11 +77,12 @@ export class World {
     this.#schedule = schedule;
     this.#subject = subject;
     this.store = new SharedStore(schedule, subject);
+    this.#clerk = new Clerk({ now: () => this.store.now, coherenceMs: this.store.coherenceMs });
   }
 
   /** From now on the processes know while an event is held back: what was in the store before it was last lost is not believed then. */
   lagIsKnown(): void {
-    this.#lagIsKnown = true;
+    this.#clerk.lagIsKnown();
   }
 
   /** A gateway process of its own: its own core on the common store. */
@@ -99,7 +95,7 @@ export class World {
       ttlMs,
       negativeTtlMs: ttlMs,
       isNegative: () => false,
-      maxAgeMs: () => (this.#lagIsKnown && this.#held.size > 0 ? Math.min(unprovenMaxAgeMs, this.store.now - this.store.lostAt) : Infinity),
+      maxAgeMs: () => (this.#clerk.isLagging ? Math.min(unprovenMaxAgeMs, this.store.now - this.store.lostAt) : Infinity),
       maxWaitMs,
       maxUnfilledCalls,
       local,
@@ -121,6 +117,22 @@ export class World {
     });
   }
 
+  /** Reads, and reads again by the receipt of what it has kept as long as that is good. */
+  keeper(name: string, process: Process, { times = 2, after }: Pick<Reader, 'times' | 'after'> = {}): void {
+    this.#act(async () => {
+      let kept: Kept | undefined;
+      let seen = 0;
+      for (let time = 1; time <= times; time += 1) {
+        await this.#schedule.moment(`${name} asks`, () => undefined, this.#afterwards(after));
+        const known = this.#clerk.expected(seen);
+        if (kept && !(await process.again(kept.receipt))) kept = undefined;
+        if (kept) checkVersion(name, kept.value, 'copies' in kept.receipt.proof ? known.withinDelta : known.atOnce);
+        kept ??= await this.#readToKeep(name, process, known);
+        seen = Math.max(seen, kept?.value ?? 0);
+      }
+    });
+  }
+
   /** Changes the origin, then has the event applied through `process`, at any time. Without a collection the whole owner is invalidated. */
   writer(name: string, process: Process, { collection, after }: { collection?: 'unnamed' } & Order = {}): void {
     this.#act(async () => {
@@ -128,10 +140,9 @@ export class World {
       await this.store.untilApplied(
         name,
         () => process.invalidate(owner, collection ? undefined : 'avatars'),
-        () => this.#held.add(version),
+        () => this.#clerk.hold(version),
       );
-      this.#held.delete(version);
-      this.#applied.push({ version, at: this.store.now });
+      this.#clerk.apply(version);
     });
   }
 
@@ -152,7 +163,7 @@ export class World {
     this.#act(async () => {
       const version = await this.#commit(name, after);
       await this.#schedule.call(`${name} purges`, () => this.store.change(() => this.store.purge()));
-      this.#applied.push({ version, at: this.store.now });
+      this.#clerk.apply(version);
     });
   }
 
@@ -241,9 +252,7 @@ export class World {
   }
 
   async #read(name: string, process: Process, { collection, seen, mayFail }: { collection: Collection; seen: number; mayFail: boolean }): Promise<{ value?: number; past: boolean }> {
-    const askedAt = this.store.now;
-    const atOnce = Math.max(seen, ...this.#applied.map(({ version }) => version), ...(this.#lagIsKnown ? this.#held : []));
-    const withinDelta = Math.max(seen, ...this.#applied.filter(({ at }) => at <= askedAt - this.store.coherenceMs).map(({ version }) => version));
+    const known = this.#clerk.expected(seen);
     let source: Source | undefined;
     let past = false;
     const [value] = await process.readMany([keyOf(collection)], (event: CacheEvent) => {
@@ -251,10 +260,23 @@ export class World {
       if (event.type === 'load' && event.reason === 'bypass') past = true;
     });
     if (value instanceof Error && mayFail) return { past };
-    if (typeof value !== 'number') throw new Error(`${name} got ${String(value)}`);
-    const known = source === 'local' ? withinDelta : atOnce;
-    if (value < known) throw new Error(`${name} read version ${value} after version ${known} was known`);
+    checkVersion(name, value, source === 'local' ? known.withinDelta : known.atOnce);
     return { value, past };
+  }
+
+  async #readToKeep(name: string, process: Process, known: Expected): Promise<Kept | undefined> {
+    const key = keyOf('avatars');
+    const reads = process.readNow();
+    const copy = reads?.find(key);
+    if (reads && copy) {
+      checkVersion(name, copy.value, known.withinDelta);
+      return { value: copy.value, receipt: reads.receipt() };
+    }
+    const { values, receipt } = await process.readWithReceipt([key]);
+    const [value] = values;
+    // Of a process with copies, it may have been one.
+    checkVersion(name, value, reads ? known.withinDelta : known.atOnce);
+    return receipt && { value, receipt };
   }
 
   #act(actor: () => Promise<void>): void {
@@ -268,8 +290,4 @@ export class World {
   #afterwards(label: string | undefined): (() => boolean) | undefined {
     return label === undefined ? undefined : () => this.#schedule.trace.includes(label);
   }
-}
-
-function keyOf(collection: Collection): EntryKey {
-  return { owner, collection: collection === 'all' ? '' : collection };
 }
