@@ -89,11 +89,12 @@ end
 return others
 `);
 
-/** ARGV: tag; per key: collection, token, ms of ttl, fresh, age and end, payload. Answers per key 1 when accepted. The lease ends with the fill, also with one that found no room. */
+/** ARGV: tag; per key: collection, `<token>|<ttl>|<fresh>|<age>|<end>` in ms, payload. Answers per key 1 when accepted. The lease ends with the fill, also with one that found no room. */
 export const fill = script(`${library}
 local tag, ms = ARGV[1], now()
-return forEach(1, 7, function(key, at)
-  local collection, token, ttl, fresh, age, finish, payload = unpack(ARGV, at + 1, at + 7)
+return forEach(1, 3, function(key, at)
+  local collection, payload = ARGV[at + 1], ARGV[at + 3]
+  local token, ttl, fresh, age, finish = string.match(ARGV[at + 2], '^(.*)|(%d+)|(%d+)|(%d+)|(%d+)$')
   local held = redis.pcall('HGET', key, 'l:' .. collection)
   if failed(held) then return 0 end
   local leaseTag, leaseToken = string.match(held or '', '^([^|]*)|%d+|(.*)$')

@@ -108,8 +108,7 @@ export class RedisStore implements CacheStore {
         head: (tag) => [tag],
         argsOf: ({ collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }: Fill) => [
           collection,
-          token,
-          ...[ttlMs, freshMs, ageMs, endMs].map(Math.ceil),
+          `${token}|${Math.ceil(ttlMs)}|${Math.ceil(freshMs)}|${Math.ceil(ageMs)}|${Math.ceil(endMs)}`,
           payload,
         ],
         read: (reply) => reply === 1,

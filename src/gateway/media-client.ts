@@ -16,10 +16,11 @@ import type { ReorderFilesRequestInput } from '../contract/generated/media/v1/Re
 import type { UpdateFileRequestInput } from '../contract/generated/media/v1/UpdateFileRequest.js';
 import type { UploadMetaInput } from '../contract/generated/media/v1/UploadMeta.js';
 import { fromGrpcError, hasGrpcStatus } from '../contract/grpc-errors.js';
-import { MediaService } from '../contract/services.js';
+import { maxBatchSize, MediaService } from '../contract/services.js';
 import { channelOptions, clientCredentials, unary } from '../runtime/grpc.js';
 import { asError } from '../runtime/as-error.js';
 import { DeadlineExceeded } from '../runtime/deadline.js';
+import { Coalescer } from '../runtime/coalescer.js';
 import { Limiter, Overloaded } from '../runtime/limiter.js';
 import { formatHostPort } from '../runtime/setting-types.js';
 import type { Settings } from '../runtime/settings.js';
@@ -42,6 +43,9 @@ export const originDeadlineMs = 2 * readDeadlineMs;
 const singleCallsMs = 60_000;
 const singleCallsAtOnce = 8;
 
+/** While so many are under way, further ones wait and go together: a call costs more than what is asked in it. */
+export const batchCallsAtOnce = 4;
+
 const unavailable = { code: 'MEDIA_SERVICE_UNAVAILABLE', message: 'The media service cannot be reached.' } as const;
 
 export type ServiceState = 'connected' | 'connecting' | 'unavailable';
@@ -50,11 +54,19 @@ export class MediaClient {
   readonly #client: MediaServiceClient;
   readonly #limiter: Limiter;
   readonly #imports = new Limiter({ max: maxImports, maxQueued: maxImports, maxWaitMs: readDeadlineMs });
+  readonly #files: Coalescer<ModelQueryInput, ModelFiles>;
   #singleCallsUntil = 0;
 
   private constructor(client: MediaServiceClient, maxConcurrency: number) {
     this.#client = client;
     this.#limiter = new Limiter({ max: maxConcurrency, maxWaitMs: readDeadlineMs });
+    this.#files = new Coalescer({
+      call: async (queries) => (await this.#call(() => unary(this.#client, methods.GetFilesByModels, { queries: [...queries] }, readDeadlineMs))).results,
+      maxCalls: Math.min(maxConcurrency, batchCallsAtOnce),
+      maxThings: maxBatchSize,
+      maxWaitMs: readDeadlineMs,
+      wasTooMuch: isTooLarge,
+    });
   }
 
   /** Returns without waiting for the service: it connects, and reconnects for ever, by itself. */
@@ -89,14 +101,13 @@ export class MediaClient {
   async filesByModels(queries: readonly ModelQueryInput[]): Promise<(ModelFiles | Error)[]> {
     if (Date.now() < this.#singleCallsUntil) return this.#filesOneByOne(queries);
     try {
-      const request = { queries: [...queries] };
-      const { results } = await this.#call(() => unary(this.#client, methods.GetFilesByModels, request, readDeadlineMs));
-      return results;
+      return [...(await this.#files.ask(queries))];
     } catch (error) {
+      if (error instanceof Overloaded) throw busy(error);
       if (!(error instanceof AppError)) throw error;
       if (hasGrpcStatus(error.cause, status.UNIMPLEMENTED)) this.#singleCallsUntil = Date.now() + singleCallsMs;
       // Too much for one answer: the long lists of some must not cost the others theirs.
-      else if (error.code !== 'RESULT_TOO_LARGE' || queries.length === 1) throw error;
+      else if (!isTooLarge(error) || queries.length === 1) throw error;
       return this.#filesOneByOne(queries);
     }
   }
@@ -171,10 +182,18 @@ export class MediaClient {
     try {
       return await limiter.run(call);
     } catch (error) {
-      if (error instanceof Overloaded) throw new AppError(unavailable.code, 'The media service is busy.', { cause: error });
+      if (error instanceof Overloaded) throw busy(error);
       throw fromGrpcError(error, unavailable);
     }
   }
+}
+
+function busy(cause: Overloaded): AppError {
+  return new AppError(unavailable.code, 'The media service is busy.', { cause });
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'RESULT_TOO_LARGE';
 }
 
 /** Of any grpc client, from its channel. */

@@ -1,17 +1,15 @@
 /**
- * Media by owner and collection, read through the cache. The only place that knows how owners become cache keys
- * and media become cached text; the cache itself knows nothing of media.
+ * Media by owner and collection, read through the cache. The only place that knows how owners become cache keys;
+ * the cache itself knows nothing of media.
  */
-import { z } from 'zod';
 import type { CacheObserver } from '../cache/cache-events.js';
 import type { CacheStore, Cause, EntryKey } from '../cache/cache-store.js';
-import type { Codec } from '../cache/flights.js';
 import type { LocalReads } from '../cache/local-reads.js';
 import { ReadThrough } from '../cache/read-through.js';
 import type { Receipt } from '../cache/receipts.js';
-import type { Media } from '../contract/generated/media/v1/Media.js';
 import type { Settings } from '../runtime/settings.js';
 import { originDeadlineMs, type MediaClient } from './media-client.js';
+import { modelMediaCodec, type ModelMedia } from './stored-media.js';
 
 export interface MediaQuery {
   readonly modelType: string;
@@ -27,18 +25,7 @@ export interface Changed {
   readonly collectionName: string | undefined;
 }
 
-/** All media of a query, by order column, then id; or, of more than `maxMediaPerQuery`, only how many. */
-export interface ModelMedia {
-  readonly total: number;
-  readonly media: readonly Media[];
-  /** What to show while there is none; empty: nothing. */
-  readonly fallbackUrl: string;
-}
-
 export const maxMediaPerQuery = 1_000;
-
-/** Names the encoding below: change it with every change of what is stored, so that old entries are misses. */
-export const mediaFormat = 'm3';
 
 export interface MediaReaderOptions {
   client: Pick<MediaClient, 'filesByModels'>;
@@ -79,9 +66,9 @@ export class MediaReader {
     return this.#cache.readMany(queries.map(entryKey), explain);
   }
 
-  /** As `readMany`; with a receipt where all of it came from the cache, and none of it is kept in this process. */
-  async readWithReceipt(queries: readonly MediaQuery[]): Promise<{ found: (ModelMedia | Error)[]; receipt: Receipt | undefined }> {
-    const { values, receipt } = await this.#cache.readWithReceipt(queries.map(entryKey));
+  /** As `readMany`, by their entries; with a receipt where all of it came from the cache, and none of it is believed without asking there. */
+  async readWithReceipt(entries: readonly EntryKey[]): Promise<{ found: (ModelMedia | Error)[]; receipt: Receipt | undefined }> {
+    const { values, receipt } = await this.#cache.readWithReceipt(entries);
     return { found: values, receipt };
   }
 
@@ -165,34 +152,3 @@ export function describeMedia(modelType: string, collectionName: string | undefi
 export function describeEntry({ owner, collection }: EntryKey): string {
   return describeMedia(parseOwnerKey(owner).model_type, collection);
 }
-
-const storedMedia = z.object({
-  id: z.string(),
-  model_type: z.string(),
-  model_id: z.string(),
-  uuid: z.string(),
-  collection_name: z.string(),
-  name: z.string(),
-  file_name: z.string(),
-  mime_type: z.string(),
-  disk: z.string(),
-  conversions_disk: z.string(),
-  size: z.number(),
-  manipulations: z.string(),
-  custom_properties: z.string(),
-  generated_conversions: z.string(),
-  responsive_images: z.string(),
-  order_column: z.number(),
-  width: z.number(),
-  height: z.number(),
-  created_at: z.string(),
-  updated_at: z.string(),
-  sha256: z.string(),
-}) satisfies z.ZodType<Media>;
-
-const storedModelMedia = z.object({ total: z.number(), media: z.array(storedMedia), fallbackUrl: z.string() });
-
-const modelMediaCodec: Codec<ModelMedia> = {
-  encode: ({ total, media, fallbackUrl }) => JSON.stringify({ total, media, fallbackUrl }),
-  decode: (payload) => storedModelMedia.parse(JSON.parse(payload)),
-};

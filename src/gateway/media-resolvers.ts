@@ -6,7 +6,8 @@ import { AppError } from '../contract/errors.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
 import { checkIdentifier } from '../contract/identifier.js';
 import { checkedCollection, checkedConversion, checkedExpiry, checkedUuid } from './arguments.js';
-import { maxMediaPerQuery, type MediaQuery, type ModelMedia } from './media-reader.js';
+import { maxMediaPerQuery, type MediaQuery } from './media-reader.js';
+import type { ModelMedia } from './stored-media.js';
 import type { RequestContext, UrlQuery } from './request-context.js';
 
 /** All media of the query, in order. @throws AppError RESULT_TOO_LARGE above 1,000. */

@@ -9,9 +9,10 @@ import { asError } from '../runtime/as-error.js';
 import type { Logger } from '../runtime/logger.js';
 import { Explain, mayExplain } from './explain.js';
 import type { MediaClient } from './media-client.js';
-import type { MediaQuery, MediaReader, ModelMedia } from './media-reader.js';
+import type { MediaQuery, MediaReader } from './media-reader.js';
 import type { GatewayMetrics } from './metrics.js';
 import type { Policy, Viewer } from './policy.js';
+import type { ModelMedia } from './stored-media.js';
 import type { UserClient } from './user-client.js';
 
 /** What lives as long as the gateway. */

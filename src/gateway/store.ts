@@ -2,7 +2,7 @@
 import { RedisStore } from '../cache/redis-store.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Settings } from '../runtime/settings.js';
-import { mediaFormat } from './media-reader.js';
+import { mediaFormat } from './stored-media.js';
 
 /** Undefined without `REDIS_ADDR`: several gateways without a common store have no cache. Who calls it stops it. */
 export function connectStore(settings: Settings, log: Logger): RedisStore | undefined {

@@ -5,13 +5,16 @@
 import { LRUCache } from 'lru-cache';
 import type { User } from '../contract/generated/user/v1/User.js';
 import type { UserServiceClient } from '../contract/generated/user/v1/UserService.js';
+import { AppError } from '../contract/errors.js';
 import { fromGrpcError } from '../contract/grpc-errors.js';
-import { UserService } from '../contract/services.js';
+import { maxBatchSize, UserService } from '../contract/services.js';
 import { asError } from '../runtime/as-error.js';
+import { Coalescer } from '../runtime/coalescer.js';
 import { channelOptions, clientCredentials, unary } from '../runtime/grpc.js';
+import { Overloaded } from '../runtime/limiter.js';
 import { formatHostPort } from '../runtime/setting-types.js';
 import type { Settings } from '../runtime/settings.js';
-import { stateOf, type ServiceState } from './media-client.js';
+import { batchCallsAtOnce, stateOf, type ServiceState } from './media-client.js';
 
 const readDeadlineMs = 2_000;
 const maxUsers = 10_000;
@@ -37,10 +40,18 @@ export class UserClient {
   readonly #client: UserServiceClient;
   readonly #ttlMs: number;
   readonly #cache: LRUCache<string, KeptUser> | undefined;
+  readonly #users: Coalescer<string, User | undefined>;
   #uses = 0;
 
   private constructor(client: UserServiceClient, ttlSeconds: number) {
     this.#client = client;
+    this.#users = new Coalescer({
+      call: (ids) => this.#call(ids),
+      maxCalls: batchCallsAtOnce,
+      maxThings: maxBatchSize,
+      maxWaitMs: readDeadlineMs,
+      wasTooMuch: () => false,
+    });
     this.#ttlMs = ttlSeconds * 1_000;
     this.#cache = ttlSeconds > 0 ? new LRUCache({ max: maxUsers, ttl: this.#ttlMs, dispose: (kept) => (kept.isKept = false) }) : undefined;
   }
@@ -114,11 +125,22 @@ export class UserClient {
     loading.then(settle, () => settle(undefined));
   }
 
+  async #call(ids: readonly string[]): Promise<(User | undefined)[]> {
+    const { results } = await unary(this.#client, UserService.service.GetUsers, { ids: [...ids] }, readDeadlineMs);
+    return results.map(({ user }) => user ?? undefined);
+  }
+
   async #load(ids: readonly string[]): Promise<Map<string, User>> {
     try {
-      const { results } = await unary(this.#client, UserService.service.GetUsers, { ids: [...ids] }, readDeadlineMs);
-      return new Map(ids.flatMap((id, index) => (results[index]?.user ? [[id, results[index].user]] : [])));
+      const found = await this.#users.ask(ids);
+      const users = new Map<string, User>();
+      for (const [index, id] of ids.entries()) {
+        const user = found[index];
+        if (user) users.set(id, user);
+      }
+      return users;
     } catch (error) {
+      if (error instanceof Overloaded) throw new AppError(unavailable.code, 'The user service is busy.', { cause: error });
       throw fromGrpcError(error, unavailable);
     }
   }

@@ -5,7 +5,8 @@ import type { CacheEvent } from '../../src/cache/cache-events.js';
 import { MemoryStore } from '../../src/cache/memory-store.js';
 import type { Media } from '../../src/contract/generated/media/v1/Media.js';
 import type { ModelFiles } from '../../src/contract/generated/media/v1/ModelFiles.js';
-import { entryKey, MediaReader, type ModelMedia } from '../../src/gateway/media-reader.js';
+import { entryKey, MediaReader } from '../../src/gateway/media-reader.js';
+import type { ModelMedia } from '../../src/gateway/stored-media.js';
 
 const query = { modelType: 'App\\Models\\User', modelId: '1:{\u00e4}', collectionName: 'avatars' };
 const settings = { CACHE_TTL_SECONDS: 60, CACHE_NEGATIVE_TTL_SECONDS: 60, CACHE_LEASE_MS: 1_000, CACHE_L1: 'off', ORIGIN_MAX_CONCURRENCY: 8 } as const;

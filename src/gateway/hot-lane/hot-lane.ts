@@ -8,7 +8,7 @@ import type { User } from '../../contract/generated/user/v1/User.js';
 import { checkIdentifier } from '../../contract/identifier.js';
 import { maxBatchSize } from '../../contract/services.js';
 import { checkedUserIds } from '../arguments.js';
-import type { MediaQuery, MediaReader } from '../media-reader.js';
+import type { MediaReader } from '../media-reader.js';
 import type { Known } from '../request-context.js';
 import type { KeptUser, UserClient } from '../user-client.js';
 import { askedOf, listText, type FindMedia, type MediaAsked, type Model, type Now } from './model-fields.js';
@@ -95,13 +95,13 @@ export class HotLane {
       const user = known.get(id);
       return user instanceof Error ? refuse() : user;
     };
-    const queries = unlessRefused(() => queriesOf(asked, findUser)) ?? [];
-    const { found, receipt } = queries.length > 0 ? await media.readWithReceipt(queries) : nothingRead;
+    const wanted = unlessRefused(() => mediaOf(asked, findUser)) ?? [];
+    const { found, receipt } = wanted.length > 0 ? await media.readWithReceipt(wanted.map(({ entry }) => entry)) : nothingRead;
     let next = 0;
     const findMedia: FindMedia = () => found[next++];
     const text = unlessRefused(() => textOf(asked, findUser, findMedia));
-    if (text !== undefined && (queries.length === 0 || receipt) && this.#kept.isWanted(request)) this.#keep(request, { text, known, receipt });
-    return text ?? { users: known, media: queries.flatMap((query, index) => (found[index] ? [{ query, found: found[index] }] : [])) };
+    if (text !== undefined && (wanted.length === 0 || receipt) && this.#kept.isWanted(request)) this.#keep(request, { text, known, receipt });
+    return text ?? { users: known, media: wanted.flatMap(({ query }, index) => (found[index] ? [{ query, found: found[index] }] : [])) };
   }
 
   /** If it is made of users that are kept, and nothing else than what the receipt is of. */
@@ -172,12 +172,12 @@ function dataText(fields: string): string {
 }
 
 /** In the order in which `textOf` asks for them. @throws Error when they are too many, and what `find` throws. */
-function queriesOf(asked: readonly Asked[], find: FindUser): MediaQuery[] {
-  const queries = asked.flatMap((one) => {
-    if ('media' in one) return [one.media.query];
-    return 'ids' in one ? modelsOf(one, find).flatMap((model) => (model ? one.root.fields.asked(model).map(({ query }) => query) : [])) : [];
+function mediaOf(asked: readonly Asked[], find: FindUser): MediaAsked[] {
+  const wanted = asked.flatMap((one): readonly MediaAsked[] => {
+    if ('media' in one) return [one.media];
+    return 'ids' in one ? modelsOf(one, find).flatMap((model) => (model ? one.root.fields.asked(model) : [])) : [];
   });
-  return queries.length <= maxBatchSize ? queries : refuse();
+  return wanted.length <= maxBatchSize ? wanted : refuse();
 }
 
 function modelsOf({ root, ids }: AskedModels, find: FindUser): (Model | undefined)[] {

@@ -5,7 +5,8 @@
 import type { EntryKey } from '../../cache/cache-store.js';
 import type { LocalReads } from '../../cache/local-reads.js';
 import type { Copy } from '../../cache/local-tier.js';
-import { entryKey, maxMediaPerQuery, type MediaQuery, type ModelMedia } from '../media-reader.js';
+import { entryKey, maxMediaPerQuery, type MediaQuery } from '../media-reader.js';
+import type { ModelMedia } from '../stored-media.js';
 import type { KeptUser, UserClient } from '../user-client.js';
 import type { FixedFields } from './fixed-fields.js';
 import type { ReadyTexts } from './ready-texts.js';

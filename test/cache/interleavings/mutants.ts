@@ -191,7 +191,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a receipt is good while there is any value',
-    witness: 'an entry, one who keeps what it made of it, one writer',
+    witness: 'an entry, one who keeps what it made of it, one writer, and a reader who loads it anew',
     patches: [{ file: 'memory-store.ts', original: 'return value?.version === version && value.generation === generation;', replacement: 'void version;\n        return value?.generation === generation;' }],
   },
   {
@@ -206,7 +206,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a receipt is good whatever was written here',
-    witness: 'the store goes away under a writer, and one keeps what it made of an entry there',
+    witness: 'the store goes away and comes back under a client who keeps what it made of an entry, writes, and asks again',
     patches: [{ file: 'receipts.ts', original: ' || areDistrusted(keys)', replacement: '' }],
   },
   {

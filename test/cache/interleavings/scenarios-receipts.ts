@@ -2,16 +2,17 @@
 import type { World } from './world.js';
 
 export const receiptScenarios: Readonly<Record<string, (world: World) => void>> = {
-  'an entry, one who keeps what it made of it, one writer': (world) => {
+  'an entry, one who keeps what it made of it, one writer, and a reader who loads it anew': (world) => {
+    const other = world.process('B');
     world.cached();
     world.keeper('keeper', world.process('A'), { times: 3 });
-    world.writer('writer', world.process('B'));
+    world.writer('writer', other, { after: 'A: read happens' });
+    world.reader('reader', other, { after: 'B: invalidate happens' });
   },
-  'an entry, one who keeps what it made of it, a writer there': (world) => {
-    const gateway = world.process('A');
+  'an entry, a client who keeps what it made of it, writes, and asks again': (world) => {
     world.cached();
-    world.keeper('keeper', gateway, { times: 3 });
-    world.ownWriter('the client', gateway);
+    world.ownWriter('the client', world.process('A'), { keeps: true });
+    world.reader('reader', world.process('B'));
   },
   'a copy, one who keeps what it made of it, one writer, and more than δ passes': (world) => {
     world.cached();
@@ -21,13 +22,11 @@ export const receiptScenarios: Readonly<Record<string, (world: World) => void>> 
     world.timePasses('another while passes', 60, { after: 'a while passes' });
     world.probe('A', { after: 'another while passes' });
   },
-  'the store goes away under a writer, and one keeps what it made of an entry there': (world) => {
-    const gateway = world.process('A');
+  'the store goes away and comes back under a client who keeps what it made of an entry, writes, and asks again': (world) => {
     world.cached();
-    world.keeper('keeper', gateway, { times: 2 });
-    world.incident('the store goes away', () => world.store.goAway(), { after: 'keeper asks' });
-    world.ownWriter('the client', gateway, { after: 'the store goes away' });
-    world.incident('the store comes back', () => world.store.comeBack(), { after: 'the client commits' });
+    world.ownWriter('the client', world.process('A'), { keeps: true });
+    world.incident('the store goes away', () => world.store.goAway(), { after: 'A: read is answered' });
+    world.incident('the store comes back', () => world.store.comeBack(), { after: 'the store goes away' });
   },
   'a failover loses an invalidation: one who keeps what it made of an entry': (world) => {
     world.cached();

@@ -146,14 +146,16 @@ export class World {
     });
   }
 
-  /** A client that writes through `process`, and reads there what it has written, applied or not. */
-  ownWriter(name: string, process: Process, { times = 1, after }: { times?: number } & Order = {}): void {
+  /** A client that writes through `process`, and reads there what it has written, applied or not; `keeps`: unless what it kept before is still good. */
+  ownWriter(name: string, process: Process, { times = 1, keeps = false, after }: { times?: number; keeps?: boolean } & Order = {}): void {
     this.#act(async () => {
+      const kept = keeps ? await this.#readToKeep(name, process, this.#clerk.expected(0)) : undefined;
       const version = await this.#commit(name, after);
       await process.invalidateAfterWrite(owner, 'avatars');
       for (let time = 1; time <= times; time += 1) {
         await this.#schedule.moment(`${name} asks`, () => undefined);
-        await this.#read(name, process, { collection: 'avatars', seen: version, mayFail: false });
+        if (kept && (await process.again(kept.receipt))) checkVersion(name, kept.value, version);
+        else await this.#read(name, process, { collection: 'avatars', seen: version, mayFail: false });
       }
     });
   }
