@@ -126,7 +126,8 @@ export class Flights<V> {
     if (!(value instanceof Error)) {
       // Jitter: entries that were made together do not end together.
       const ttl = ttlMs(value) * (1 - time.random() / 10);
-      const fill = { ...request, payload: codec.encode(value), ttlMs: ttl, freshMs: ttl * freshShare, ageMs: waitedMs };
+      const { owner, collection, token } = request;
+      const fill = { owner, collection, token, payload: codec.encode(value), ttlMs: ttl, freshMs: ttl * freshShare, ageMs: waitedMs };
       return { key, fill, stored: { kind: 'stored', value, stale: undefined }, otherwise: { kind: 'refused', value } };
     }
     const otherwise = { kind: 'failed', error: value } as const;

@@ -72,14 +72,16 @@ export class ReadThrough<V> {
    * `explain` hears of this call what `observe` hears of all.
    */
   async readMany(keys: readonly EntryKey[], explain?: CacheObserver): Promise<(V | Error)[]> {
-    const round = await this.#round(keys, { explain, isReceiptWanted: false });
-    return keys.map((key) => round.valueOf(entryId(key)));
+    const reads = keys.map(readOf);
+    const round = await this.#round(reads, { explain, isReceiptWanted: false });
+    return reads.map(({ id }) => round.valueOf(id));
   }
 
   /** As `readMany`; with a receipt where all of it was in the store, and is kept nowhere else. */
   async readWithReceipt(keys: readonly EntryKey[]): Promise<{ values: (V | Error)[]; receipt: Receipt | undefined }> {
-    const round = await this.#round(keys, { isReceiptWanted: !this.#areCopiesBelieved });
-    return { values: keys.map((key) => round.valueOf(entryId(key))), receipt: round.receipt() };
+    const reads = keys.map(readOf);
+    const round = await this.#round(reads, { isReceiptWanted: !this.#areCopiesBelieved });
+    return { values: reads.map(({ id }) => round.valueOf(id)), receipt: round.receipt() };
   }
 
   /** Whether all that the receipt is of would be read again; then these reads are counted. Without a promise where it is of copies in this process. */
@@ -87,11 +89,11 @@ export class ReadThrough<V> {
     return this.#receipts.again(receipt);
   }
 
-  async #round(keys: readonly EntryKey[], { explain, isReceiptWanted }: { explain?: CacheObserver | undefined; isReceiptWanted: boolean }): Promise<Round<V>> {
+  async #round(all: readonly Read[], { explain, isReceiptWanted }: { explain?: CacheObserver | undefined; isReceiptWanted: boolean }): Promise<Round<V>> {
     const { observe, isNegative, maxWaitMs } = this.#options;
     const round = new Round<V>({ observers: [observe, explain], isNegative, giveUpAt: this.#time.now() + maxWaitMs, isReceiptWanted });
-    const reads = distinct(keys);
-    if (!this.#unconfirmed.coversAny(keys)) {
+    const reads = [...new Map(all.map((read) => [read.id, read])).values()];
+    if (this.#unconfirmed.isEmpty) {
       await this.#read(reads, round, 0);
       return round;
     }
@@ -294,11 +296,6 @@ export class ReadThrough<V> {
   }
 }
 
-function distinct(keys: readonly EntryKey[]): Read[] {
-  const reads = new Map<string, Read>();
-  for (const key of keys) {
-    const id = entryId(key);
-    reads.set(id, { key, id });
-  }
-  return [...reads.values()];
+function readOf(key: EntryKey): Read {
+  return { key, id: entryId(key) };
 }

@@ -36,9 +36,14 @@ export class Unconfirmed {
     return this.#overflowed || this.#owners.has(owner);
   }
 
-  /** The same of any of these; nearly always there is none at all. */
+  /** True while it covers no owner at all, as nearly always. */
+  get isEmpty(): boolean {
+    return !this.#overflowed && this.#owners.size === 0;
+  }
+
+  /** The same of any of these. */
   coversAny(keys: readonly EntryKey[]): boolean {
-    return this.#overflowed || (this.#owners.size > 0 && keys.some(({ owner }) => this.#owners.has(owner)));
+    return !this.isEmpty && keys.some(({ owner }) => this.covers(owner));
   }
 
   /** Invalidates the owner's collection, now if the store is there; else the whole owner as soon as it is. Resolves after the first try; never rejects. */

@@ -104,7 +104,10 @@ export class MediaReader {
 }
 
 async function loadFrom(client: Pick<MediaClient, 'filesByModels'>, keys: readonly EntryKey[]): Promise<(ModelMedia | Error)[]> {
-  const queries = keys.map(({ owner, collection }) => ({ ...parseOwnerKey(owner), collection_name: collection, limit: maxMediaPerQuery }));
+  const queries = keys.map(({ owner, collection }) => {
+    const { model_type, model_id } = parseOwnerKey(owner);
+    return { model_type, model_id, collection_name: collection, limit: maxMediaPerQuery };
+  });
   const files = await client.filesByModels(queries);
   return files.map((result) => {
     if (result instanceof Error) return result;
