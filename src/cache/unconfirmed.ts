@@ -58,7 +58,8 @@ export class Unconfirmed {
     } catch {
       // The retry's.
     }
-    this.#retrying ??= this.#retry();
+    // One that has nothing to do would be over before it is known that it runs, and taken for one that does.
+    if (this.#owners.size > 0) this.#retrying ??= this.#retry();
   }
 
   /** Gives up what is unconfirmed. Idempotent, never rejects. */
