@@ -2,6 +2,7 @@
 import type { CacheObserver } from './cache-events.js';
 import type { CacheStore, EntryKey } from './cache-store.js';
 import type { Codec } from './flights.js';
+import type { Siblings } from './siblings.js';
 import type { Time } from './time.js';
 
 export interface ReadThroughOptions<V> {
@@ -22,6 +23,8 @@ export interface ReadThroughOptions<V> {
   maxUnfilledCalls?: number;
   /** Default true. Whether copies in this process are believed; else the store is asked at each read whether they are still what it has. */
   local?: boolean;
+  /** Default none. */
+  siblings?: Siblings | undefined;
   observe: CacheObserver;
   /** Default: the process's monotonic clock, timers and dice. A proof puts its own here. */
   time?: Time;

@@ -48,14 +48,15 @@ export class ReadThrough<V> {
   #tokens = 0;
 
   constructor(options: ReadThroughOptions<V>) {
-    const { store, codec, time = processTime, observe, maxUnfilledCalls = 64 } = options;
+    const { store, codec, time = processTime, observe, maxUnfilledCalls = 64, siblings } = options;
     this.#options = options;
     this.#time = time;
     const load = neverRejecting(options.load);
     this.#flights = new Flights({ store, codec, load, ttlMs: (value) => this.#ttlMs(value), observe, time });
     this.#unfilled = new UnfilledLoads({ load, maxCalls: maxUnfilledCalls });
     this.#local = new LocalTier({ store, now: () => time.now() });
-    this.#unconfirmed = new Unconfirmed({ invalidate: (owner, collection) => this.invalidate(owner, collection), time });
+    const drop = (owner: string, collection: string | undefined): void => this.#local.invalidated(owner, collection);
+    this.#unconfirmed = new Unconfirmed({ invalidate: (owner, collection) => this.invalidate(owner, collection), drop, siblings, time });
     this.#receipts = new Receipts({
       store,
       local: () => this.#believedLocal(),
@@ -121,8 +122,8 @@ export class ReadThrough<V> {
   }
 
   /**
-   * The same for a write that this process has taken, whose client must read it here at once. Never rejects: what the store does not
-   * confirm is tried again until it does, and until then this process loads the owner anew for each read.
+   * The same for a write that this process has taken, whose client must read it at once, here and at the siblings. What the store does not
+   * confirm is tried again until it does, and until then they load the owner anew for each read. Rejects only when a sibling may not know.
    */
   async invalidateAfterWrite(owner: string, collection: string | undefined): Promise<void> {
     await this.#unconfirmed.invalidate(owner, collection);

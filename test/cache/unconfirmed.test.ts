@@ -10,6 +10,8 @@ describe('unconfirmed writes', () => {
     const unconfirmed = new Unconfirmed({
       invalidate: (_owner, collection) =>
         new Promise((resolve, reject) => tries.push({ whole: collection === undefined, confirm: resolve, refuse: () => reject(new Error('away')) })),
+      drop: () => undefined,
+      siblings: undefined,
       time: { sleep: (_ms, signal) => processTime.sleep(1, signal) },
     });
     const nextTry = (count: number): Promise<(typeof tries)[number]> => waitFor(() => tries[count - 1], { what: `try ${count}` });

@@ -215,6 +215,38 @@ export const mutants: readonly Mutant[] = [
     patches: [{ file: 'unconfirmed.ts', original: 'return this.#owners.get(owner) === write && ', replacement: 'void write;\n    return ' }],
   },
   {
+    name: 'siblings are not told of a write',
+    witness: 'a client writes through one sibling and reads at another, which has a copy',
+    patches: [{ file: 'unconfirmed.ts', original: '    await this.#options.siblings?.tell({ owner, collection, isConfirmed });\n', replacement: '' }],
+  },
+  {
+    name: 'siblings are told of a write before the store has confirmed it',
+    witness: 'a client writes through one sibling, while another reads again and again, and reads there',
+    patches: [
+      { file: 'unconfirmed.ts', original: '    await this.#options.siblings?.tell({ owner, collection, isConfirmed });\n', replacement: '' },
+      {
+        file: 'unconfirmed.ts',
+        original: '    let isConfirmed = false;\n',
+        replacement: '    let isConfirmed = false;\n    await this.#options.siblings?.tell({ owner, collection, isConfirmed: true });\n',
+      },
+    ],
+  },
+  {
+    name: 'siblings only drop their copies of a write that the store has not confirmed',
+    witness: 'a client writes through one sibling while the store is away, and reads at another when it is back',
+    patches: [{ file: 'unconfirmed.ts', original: 'else this.hold([owner]);', replacement: 'else this.#options.drop(owner, collection);' }],
+  },
+  {
+    name: 'what the store has not confirmed is forgotten instead of tried again',
+    witness: 'the store goes away and comes back, while a client writes through one sibling and reads at another, which has a copy',
+    patches: [{ file: 'unconfirmed.ts', original: 'await this.#options.invalidate(owner, undefined);', replacement: '' }],
+  },
+  {
+    name: 'a new sibling is not told what the others hold',
+    witness: 'a sibling starts while a client writes through another and the store is away; the client reads at the new one',
+    patches: [{ file: 'unconfirmed.ts', original: "return this.#overflowed ? 'everything' : [...this.#owners.keys()];", replacement: 'return [];' }],
+  },
+  {
     name: 'a load from before the store was lost is stored when it is back',
     witness: 'an event is held while the store is away, and somebody loads across the outage',
     patches: [{ file: 'flights.ts', original: 'losses === this.#losses ?', replacement: 'losses <= this.#losses ?' }],

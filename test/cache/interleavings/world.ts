@@ -9,6 +9,7 @@ import type { Receipt } from '../../../src/cache/receipts.js';
 import type { ReadThrough as ReadThroughClass } from '../../../src/cache/read-through.js';
 import { checkVersion, Clerk, keyOf, owner, type Collection, type Expected } from './clerk.js';
 import type { Schedule } from './explorer.js';
+import { Family } from './family.js';
 import { SharedStore, type StoreModules } from './shared-store.js';
 
 /** The modules under test: the product's, or mutants of them. */
@@ -25,6 +26,8 @@ export interface ProcessOptions {
   maxWaitMs?: number;
   /** Default 64. Calls to the origin at once that are not to be stored. */
   maxUnfilledCalls?: number;
+  /** Default false. One of those that answer on one address; 'late': from `<name> is ready` on. */
+  isSibling?: boolean | 'late';
 }
 
 /** Narrows a scenario to where it is interesting: the actor begins only after the schedule has picked what has this label. */
@@ -38,6 +41,13 @@ interface Reader extends Order {
   collection?: Collection;
   /** The origin fails in this scenario. */
   mayFail?: boolean;
+}
+
+interface OwnWriter extends Order {
+  times?: number;
+  keeps?: boolean;
+  readsAt?: Process;
+  readsAfter?: string;
 }
 
 /** What somebody has made of what it read. */
@@ -60,6 +70,7 @@ const numbers: Codec<number> = {
 
 export class World {
   readonly store: SharedStore;
+  readonly family: Family;
   readonly #schedule: Schedule;
   readonly #subject: Subject;
   readonly #actors: Promise<void>[] = [];
@@ -78,6 +89,7 @@ export class World {
     this.#subject = subject;
     this.store = new SharedStore(schedule, subject);
     this.#clerk = new Clerk({ now: () => this.store.now, coherenceMs: this.store.coherenceMs });
+    this.family = new Family(schedule, this.store);
   }
 
   /** From now on the processes know while an event is held back: what was in the store before it was last lost is not believed then. */
@@ -86,7 +98,7 @@ export class World {
   }
 
   /** A gateway process of its own: its own core on the common store. */
-  process(name: string, { local = false, maxWaitMs = 10 * ttlMs, maxUnfilledCalls = 64 }: ProcessOptions = {}): Process {
+  process(name: string, { local = false, maxWaitMs = 10 * ttlMs, maxUnfilledCalls = 64, isSibling = false }: ProcessOptions = {}): Process {
     const { store, sleep } = this.store.reachedBy(name, { local });
     return new this.#subject.ReadThrough<number>({
       store,
@@ -99,6 +111,7 @@ export class World {
       maxWaitMs,
       maxUnfilledCalls,
       local,
+      siblings: isSibling ? this.family.member(name, { isLate: isSibling === 'late' }) : undefined,
       observe: () => undefined,
       time: { now: () => this.store.now, sleep, random: () => 0.5 },
     });
@@ -146,16 +159,19 @@ export class World {
     });
   }
 
-  /** A client that writes through `process`, and reads there what it has written, applied or not; `keeps`: unless what it kept before is still good. */
-  ownWriter(name: string, process: Process, { times = 1, keeps = false, after }: { times?: number; keeps?: boolean } & Order = {}): void {
+  /**
+   * A client that writes through `process`, and reads there or at a sibling what it has written, applied or not; `readsAfter` is as `after`.
+   * `keeps`: unless what it kept before is still good.
+   */
+  ownWriter(name: string, process: Process, { times = 1, keeps = false, readsAt = process, after, readsAfter }: OwnWriter = {}): void {
     this.#act(async () => {
       const kept = keeps ? await this.#readToKeep(name, process, this.#clerk.expected(0)) : undefined;
       const version = await this.#commit(name, after);
       await process.invalidateAfterWrite(owner, 'avatars');
       for (let time = 1; time <= times; time += 1) {
-        await this.#schedule.moment(`${name} asks`, () => undefined);
+        await this.#schedule.moment(`${name} asks`, () => undefined, this.#afterwards(readsAfter));
         if (kept && (await process.again(kept.receipt))) checkVersion(name, kept.value, version);
-        else await this.#read(name, process, { collection: 'avatars', seen: version, mayFail: false });
+        else await this.#read(name, readsAt, { collection: 'avatars', seen: version, mayFail: false });
       }
     });
   }
