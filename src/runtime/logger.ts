@@ -6,11 +6,12 @@ export type { Logger };
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-export function createLogger(program: string, level: LogLevel): Logger {
+/** `fields` are in every line. */
+export function createLogger(program: string, level: LogLevel, fields: Readonly<Record<string, unknown>> = {}): Logger {
   const options: LoggerOptions = {
     name: program,
     level,
-    base: { pid: process.pid },
+    base: { pid: process.pid, ...fields },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     redact: { paths: ['req.headers.authorization', 'req.headers.cookie', 'url', '*.url'], censor: '[redacted]' },

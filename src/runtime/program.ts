@@ -19,8 +19,15 @@ export interface ProgramOptions {
   programs: readonly Program[];
   /** Values of settings that the environment does not set, where they differ from the table's. */
   defaults?: NodeJS.ProcessEnv;
+  /** Default none. In every line of the log. */
+  logFields?: Readonly<Record<string, unknown>> | undefined;
   /** Builds everything. When it throws, it has ended what it had started. */
   start: (settings: Settings, log: Logger) => Promise<Running>;
+}
+
+/** A start that has failed in another process of the program, which has said why. */
+export class ExplainedFailure extends Error {
+  override readonly name = 'ExplainedFailure';
 }
 
 const exitDeadlineMs = 9_500;
@@ -29,13 +36,13 @@ const exitDeadlineMs = 9_500;
 export type Host = Pick<NodeJS.Process, 'argv' | 'env' | 'exit' | 'on' | 'stdout' | 'stderr'>;
 
 /** Runs until a signal; then exits 0. Exits 1 when the start fails or something unforeseen is thrown. */
-export async function runProgram({ name, programs, defaults, start }: ProgramOptions, host: Host): Promise<void> {
+export async function runProgram({ name, programs, defaults, logFields, start }: ProgramOptions, host: Host): Promise<void> {
   if (host.argv.includes('--help')) {
     host.stdout.write(helpText(name, programs));
     return;
   }
   const settings = settingsOrExit(programs, { ...defaults, ...withoutEmpty(host.env) }, host);
-  const log = createLogger(name, settings.LOG_LEVEL);
+  const log = createLogger(name, settings.LOG_LEVEL, logFields);
   // Not at once: a signal that comes before it is listened for would end the process without an end of what was started.
   const starting = Promise.resolve().then(() => start(settings, log));
 
@@ -68,7 +75,7 @@ export async function runProgram({ name, programs, defaults, start }: ProgramOpt
     await starting;
   } catch (error) {
     if (error instanceof SettingsError) host.stderr.write(`${error.message}\n`);
-    else log.fatal({ err: error }, 'cannot start');
+    else if (!(error instanceof ExplainedFailure)) log.fatal({ err: error }, 'cannot start');
     await end(1);
   }
 }
