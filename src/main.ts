@@ -1,7 +1,7 @@
 /** `npm start`: gateway, media service and user service in one process, on embedded defaults. The only file that knows all programs. */
 import type { CacheStore } from './cache/cache-store.js';
 import { MemoryStore } from './cache/memory-store.js';
-import { createGateway } from './gateway/gateway.js';
+import { createGateway, logReady } from './gateway/gateway.js';
 import { connectStore } from './gateway/store.js';
 import { createMediaService } from './media/media-service.js';
 import { connectBus } from './messaging/connect-bus.js';
@@ -9,7 +9,7 @@ import { createMemoryBus } from './messaging/memory-bus.js';
 import { startWith, type Lifecycle } from './runtime/lifecycle.js';
 import type { Logger } from './runtime/logger.js';
 import { runProgram, type Running } from './runtime/program.js';
-import type { Settings } from './runtime/settings.js';
+import { SettingsError, type Settings } from './runtime/settings.js';
 import { createUsersService } from './users/users-service.js';
 
 await runProgram(
@@ -24,6 +24,7 @@ await runProgram(
 );
 
 async function startAll(settings: Settings, log: Logger, lifecycle: Lifecycle): Promise<Running> {
+  if (settings.WORKERS > 1) throw new SettingsError('WORKERS must be 1 here, where everything is one process: start the programs apart to have more.');
   const store = openStore(settings, log, lifecycle);
   const bus = connectBus(settings, log) ?? createMemoryBus({ log });
   lifecycle.own('broker', () => bus.stop());
@@ -37,6 +38,7 @@ async function startAll(settings: Settings, log: Logger, lifecycle: Lifecycle): 
   const gateway = await createGateway({ settings: { ...settings, ...targets }, log, store, bus, extraRoutes: media.routes, extraMetrics: [media.registry] });
   lifecycle.own('gateway', () => gateway.stop(), 9_000);
   gatewayUrl = gateway.url;
+  logReady(gateway.url, settings, log);
 
   process.stdout.write(`Ready: GraphQL at ${gateway.url}/graphql, files at ${gateway.url}/files/, data in ${settings.DATA_DIR}\n`);
   return { stop: () => lifecycle.stop() };

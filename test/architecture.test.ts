@@ -30,7 +30,7 @@ const homes: Record<string, readonly string[]> = {
   pg: ['media/rows/postgres-database.ts'],
   '@aws-sdk/client-s3': ['media/bytes/s3-blob-store.ts'],
   '@aws-sdk/lib-storage': ['media/bytes/s3-blob-store.ts'],
-  'prom-client': ['gateway/metrics.ts', 'media/metrics.ts'],
+  'prom-client': ['gateway/metrics.ts', 'gateway/workers/metrics-of-all.ts', 'media/metrics.ts'],
   sharp: ['media/conversions/convert-main.ts'],
 };
 

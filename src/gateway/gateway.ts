@@ -9,6 +9,7 @@ import type { MessageBus } from '../messaging/message-bus.js';
 import { startWith, type Lifecycle } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Settings } from '../runtime/settings.js';
+import type { WorkerLink } from '../runtime/workers/worker-link.js';
 import { mediaEventQueues, subscribeToMediaEvents, subscribeToUserEvents } from './event-subscriber.js';
 import type { Parts } from './health.js';
 import { startHttpServer } from './http-server.js';
@@ -19,6 +20,8 @@ import { createMetrics, type GatewayMetrics } from './metrics.js';
 import { allowEverything, type Policy } from './policy.js';
 import type { Services } from './request-context.js';
 import { UserClient } from './user-client.js';
+import { metricsOfAll } from './workers/metrics-of-all.js';
+import { SiblingCaches } from './workers/sibling-caches.js';
 
 export interface GatewayOptions {
   settings: Settings;
@@ -32,6 +35,8 @@ export interface GatewayOptions {
   /** Routes of other programs that share the port, and their metrics. */
   extraRoutes?: FastifyPluginAsync;
   extraMetrics?: readonly Registry[];
+  /** Default none. To the other workers on the same address. */
+  link?: WorkerLink | undefined;
 }
 
 export interface Gateway {
@@ -47,7 +52,7 @@ export function createGateway(options: GatewayOptions): Promise<Gateway> {
   return startWith(options.log, (lifecycle) => build(options, lifecycle));
 }
 
-async function build({ settings, log, store, bus, policy = allowEverything, extraRoutes, extraMetrics = [] }: GatewayOptions, lifecycle: Lifecycle): Promise<Gateway> {
+async function build({ settings, log, store, bus, policy = allowEverything, extraRoutes, extraMetrics = [], link }: GatewayOptions, lifecycle: Lifecycle): Promise<Gateway> {
   const media = await MediaClient.connect(settings);
   lifecycle.own('media client', () => media.stop());
   const users = await UserClient.connect(settings);
@@ -62,6 +67,8 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
   };
   const metrics = createMetrics(gauges, extraMetrics);
   store?.watch({ invalidated: () => metrics.invalidation('local', 'announced'), lost: () => undefined });
+  // Without a store nothing is cached that they would have to drop.
+  const siblings = link && store ? new SiblingCaches({ link, coherenceMs: settings.CACHE_L1_LEASE_MS, hasCopies: settings.CACHE_L1 === 'on' }) : undefined;
   const mediaReader = new MediaReader({
     client: media,
     store: store ?? noStore,
@@ -69,8 +76,12 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
     observe: observer(metrics, log),
     // Without a broker nothing but the TTL ends an entry, so there is nothing to miss.
     maxAgeMs: () => lag?.maxAgeMs() ?? Infinity,
+    siblings,
   });
   lifecycle.own('media reader', () => mediaReader.stop());
+  const metricsPage = link ? metricsOfAll(metrics.registry, link) : metrics.registry;
+  link?.join();
+  await siblings?.catchUp();
 
   // Without a cache of its own a gateway must leave the events to those that have one: who takes an event answers for it.
   if (bus && lag) await subscribeToMediaEvents({ bus, reader: mediaReader, lag, settings, log, applied: (event) => countApplied(event, metrics) });
@@ -84,10 +95,8 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
     mediaService: media.state,
     userService: users.state,
   });
-  const http = await startHttpServer({ host: settings.HOST, port: settings.PORT, services, parts, extraRoutes });
+  const http = await startHttpServer({ host: settings.HOST, port: settings.PORT, services, parts, metricsPage, extraRoutes });
   lifecycle.own('HTTP', () => http.stop(), httpStopMs);
-  warnIfPublic(settings, log);
-  log.info({ graphql: `${http.url}/graphql` }, 'gateway is ready');
   return { url: http.url, stop: () => lifecycle.stop() };
 }
 
@@ -116,7 +125,9 @@ function countApplied({ occurredAt }: MediaEvent, metrics: GatewayMetrics): void
   if (occurredAt !== undefined) metrics.eventApplied(Math.max(0, (Date.now() - occurredAt) / 1_000));
 }
 
-function warnIfPublic({ HOST }: Settings, log: Logger): void {
-  if (['127.0.0.1', '::1', 'localhost'].includes(HOST)) return;
-  log.warn({ host: HOST }, 'HOST is reachable from elsewhere and there is no sign-in: everyone who reaches it may read, upload and delete');
+/** Once per program, when requests are answered at `url`. */
+export function logReady(url: string, { HOST }: Settings, log: Logger): void {
+  const isPrivate = ['127.0.0.1', '::1', 'localhost'].includes(HOST);
+  if (!isPrivate) log.warn({ host: HOST }, 'HOST is reachable from elsewhere and there is no sign-in: everyone who reaches it may read, upload and delete');
+  log.info({ graphql: `${url}/graphql` }, 'gateway is ready');
 }

@@ -16,6 +16,7 @@ import { graphqlPaths, graphqlRoutes } from './graphql-routes.js';
 import { serveHealth, type Parts } from './health.js';
 import { hotEntrance, type Entrance } from './hot-lane/entrance.js';
 import { HotLane } from './hot-lane/hot-lane.js';
+import type { MetricsPage } from './metrics.js';
 import type { Services } from './request-context.js';
 
 export interface HttpServerOptions {
@@ -23,6 +24,7 @@ export interface HttpServerOptions {
   port: number;
   services: Services;
   parts: () => Parts;
+  metricsPage: MetricsPage;
   /** Routes of other programs that share the port, as in `npm start`. */
   extraRoutes: FastifyPluginAsync | undefined;
 }
@@ -42,7 +44,7 @@ const drainMs = 7_000;
 
 /** Resolves once requests are answered. @throws Error when the address cannot be bound. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { host, port, services, parts, extraRoutes } = options;
+  const { host, port, services, parts, metricsPage, extraRoutes } = options;
   const { metrics } = services;
   let enter = straightOn;
   const app = fastify({
@@ -74,7 +76,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     metrics.request(reply.statusCode, reply.elapsedTime / 1_000);
     done();
   });
-  serveHealth(app, { registry: metrics.registry, ready: () => !stopping, parts });
+  serveHealth(app, { metricsPage, ready: () => !stopping, parts });
   const graphql = graphqlRoutes(apollo, services);
   await app.register(graphql.routes);
   if (extraRoutes) await app.register(extraRoutes);

@@ -1,5 +1,5 @@
 /**
- * The mutations of media. Invariant: when the client has its answer, this gateway reads the new state,
+ * The mutations of media. Invariant: when the client has its answer, this gateway reads the new state, at each of its workers,
  * because the cache was invalidated before the answer; the event of the media service does the same for the other gateways.
  */
 import type { IResolvers } from '@graphql-tools/utils';

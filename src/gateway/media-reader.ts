@@ -7,6 +7,7 @@ import type { CacheStore, Cause, EntryKey } from '../cache/cache-store.js';
 import type { LocalReads } from '../cache/local-reads.js';
 import { ReadThrough } from '../cache/read-through.js';
 import type { Receipt } from '../cache/receipts.js';
+import type { Siblings } from '../cache/siblings.js';
 import type { Settings } from '../runtime/settings.js';
 import { originDeadlineMs, type MediaClient } from './media-client.js';
 import { modelMediaCodec, type ModelMedia } from './stored-media.js';
@@ -34,13 +35,15 @@ export interface MediaReaderOptions {
   observe: CacheObserver;
   /** Milliseconds that an entry may have been stored for when events may be missing, Infinity when none are; asked at each read. */
   maxAgeMs: () => number;
+  /** Default none. */
+  siblings?: Siblings | undefined;
 }
 
 export class MediaReader {
   readonly #store: CacheStore;
   readonly #cache: ReadThrough<ModelMedia>;
 
-  constructor({ client, store, settings, observe, maxAgeMs }: MediaReaderOptions) {
+  constructor({ client, store, settings, observe, maxAgeMs, siblings }: MediaReaderOptions) {
     const ttlMs = settings.CACHE_TTL_SECONDS * 1_000;
     this.#store = store;
     this.#cache = new ReadThrough({
@@ -55,6 +58,7 @@ export class MediaReader {
       maxWaitMs: settings.CACHE_LEASE_MS + originDeadlineMs,
       observe,
       maxAgeMs,
+      siblings,
     });
   }
 
@@ -87,7 +91,10 @@ export class MediaReader {
     return this.#cache.invalidate(ownerKey(modelType, modelId), collectionName, cause);
   }
 
-  /** The same after a write through this gateway, whose client reads it here at once, whatever becomes of the cache. Never rejects. */
+  /**
+   * The same after a write through this gateway, whose client reads it here at once, at whichever worker, whatever becomes of the cache.
+   * Rejects only when another worker may not know.
+   */
   invalidateAfterWrite({ modelType, modelId, collectionName }: MediaQuery): Promise<void> {
     return this.#cache.invalidateAfterWrite(ownerKey(modelType, modelId), collectionName);
   }

@@ -2,6 +2,9 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { CacheEvent, Source } from '../cache/cache-events.js';
 
+/** What `/metrics` answers. */
+export type MetricsPage = Pick<Registry, 'contentType' | 'metrics'>;
+
 export interface GatewayMetrics {
   readonly registry: Registry;
   cache(event: CacheEvent): void;
@@ -30,10 +33,12 @@ export function createMetrics({ callsInFlight, storeIsAvoided, invalidationLag }
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> => new Counter({ name, help, labelNames, registers });
-  const gauge = (name: string, help: string, read: () => number): Gauge =>
+  /** `aggregator`: of several workers. */
+  const gauge = (name: string, help: string, { read, aggregator }: { read: () => number; aggregator: 'sum' | 'max' }): Gauge =>
     new Gauge({
       name,
       help,
+      aggregator,
       registers,
       collect() {
         this.set(read());
@@ -52,9 +57,9 @@ export function createMetrics({ callsInFlight, storeIsAvoided, invalidationLag }
   });
   const hot = counter('graphql_hot_answers_total', 'GraphQL requests that were answered by the hot lane', []);
   const request = observeRequests(registers);
-  gauge('media_origin_calls_in_flight', 'Calls to the media service that are under way', callsInFlight);
-  gauge('media_cache_breaker_open', '1 while reads go past the store, because it is out of reach or too slow', () => (storeIsAvoided() ? 1 : 0));
-  gauge('media_invalidation_lag_seconds', 'Age of the newest moment up to which all events are known to be applied; NaN: unknown', () => invalidationLag() ?? Number.NaN);
+  gauge('media_origin_calls_in_flight', 'Calls to the media service that are under way', { read: callsInFlight, aggregator: 'sum' });
+  gauge('media_cache_breaker_open', '1 while reads go past the store, because it is out of reach or too slow', { read: () => (storeIsAvoided() ? 1 : 0), aggregator: 'max' });
+  gauge('media_invalidation_lag_seconds', 'Age of the newest moment up to which all events are known to be applied; NaN: unknown', { read: () => invalidationLag() ?? Number.NaN, aggregator: 'max' });
   return {
     registry: Registry.merge([registry, ...others]),
     cache: (event) => {

@@ -34,6 +34,7 @@ const both: readonly Program[] = ['gateway', 'media'];
 export const settingsTable = {
   HOST: setting(gateway, shortText(4_096), '127.0.0.1', 'address that the gateway listens on'),
   PORT: setting(gateway, integer(0, 65_535), '8080', 'port of the gateway; 0 takes a free one'),
+  WORKERS: setting(gateway, integer(1, 64), '1', 'processes that answer requests, best one per core; `npm start` has one'),
   LOG_LEVEL: setting(everywhere, oneOf(logLevels), 'info', 'least severe level that is logged'),
   DATA_DIR: setting(media, shortText(4_096), './data', 'directory of everything that the embedded mode stores, and of conversions under way'),
   REDIS_ADDR: optionalSetting(both, redisAddress, 'unset', '`host:port` or a URL `redis(s)://`, `redis(s)+sentinel://`, `redis(s)+cluster://`; unset: no cache (`npm start`: a cache in the process)', ['REDIS_URI', 'REDIS_URL']),
@@ -75,7 +76,7 @@ export const settingsTable = {
   CACHE_L1_LEASE_MS: setting(gateway, integer(10, 60_000), '250', 'δ: how far a copy in the process may be behind an applied event at most'),
   CACHE_LEASE_MS: setting(gateway, integer(10, 600_000), '5000', 'how long the loader of an entry may take before another takes over'),
   CACHE_KEY_PREFIX: setting(gateway, z.string().regex(/^[^{}\s]{1,64}$/, 'must have 1 to 64 characters, without braces and spaces'), 'mg', 'begin of the Redis keys'),
-  ORIGIN_MAX_CONCURRENCY: setting(gateway, integer(1, 100_000), '64', 'calls to the media service in flight, per gateway'),
+  ORIGIN_MAX_CONCURRENCY: setting(gateway, integer(1, 100_000), '64', 'calls to the media service in flight, per worker of a gateway'),
   EXPLAIN_TOKEN: optionalSetting(gateway, shortText(4_096), 'unset', 'a request whose header `x-cache-explain` is this is told where its media came from'),
   USER_CACHE_TTL_SECONDS: setting(gateway, integer(0, 86_400), '5', 'how long a user is kept in the process; 0: not at all'),
   GRPC_TLS_CA: optionalSetting(everywhere, pemFile, 'unset', 'PEM file: clients use TLS and trust it, servers ask for a client certificate of it'),

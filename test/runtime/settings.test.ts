@@ -40,6 +40,7 @@ const secret = 'hunter2hunter2hunter2';
 const unusable: Record<SettingName, readonly string[]> = {
   HOST: [],
   PORT: wholeNumbers(0, 65_535),
+  WORKERS: wholeNumbers(1, 64),
   LOG_LEVEL: ['loud', 'INFO', ' info', 'info,warn'],
   DATA_DIR: [],
   REDIS_ADDR: ['localhost', `http://:${secret}@h:6379`, 'h:99999', ':6379', 'h:port'],
