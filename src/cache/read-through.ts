@@ -8,13 +8,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { CacheObserver } from './cache-events.js';
-import { entryId, type Cause, type EntryKey, type Hit, type LeaseRequest, type Lookup } from './cache-store.js';
+import type { Cause, EntryKey, Hit, LeaseRequest, Lookup } from './cache-store.js';
 import { Flights, neverRejecting, noLanding, type Leased } from './flights.js';
 import { LocalReads } from './local-reads.js';
 import { LocalTier, type Copy, type Ticket } from './local-tier.js';
 import type { ReadThroughOptions } from './read-through-options.js';
 import { Receipts, type Receipt } from './receipts.js';
-import { foundInCopy, Round, type Read, type Result } from './round.js';
+import { foundInCopy, readOf, Round, type Read, type Result } from './round.js';
 import { pollMs, processTime, type Time } from './time.js';
 import { Unconfirmed } from './unconfirmed.js';
 import { UnfilledLoads } from './unfilled-loads.js';
@@ -295,8 +295,4 @@ export class ReadThrough<V> {
     this.#tokens += 1;
     return `${this.#tokenPrefix}-${this.#tokens}`;
   }
-}
-
-function readOf(key: EntryKey): Read {
-  return { key, id: entryId(key) };
 }

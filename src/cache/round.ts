@@ -1,6 +1,6 @@
 /** One `readMany`: what has been found so far for each of its keys, and who is told. Every key ends with one result. */
 import type { Answered, CacheEvent, CacheObserver, Source } from './cache-events.js';
-import type { EntryKey, Hit, Stored, StoredValue } from './cache-store.js';
+import { entryId, type EntryKey, type Hit, type Stored, type StoredValue } from './cache-store.js';
 import { noLanding, type Landing } from './flights.js';
 import type { Copy } from './local-tier.js';
 import type { Receipt } from './receipts.js';
@@ -9,6 +9,10 @@ export interface Read {
   readonly key: EntryKey;
   /** Of the key, the same for equal ones. */
   readonly id: string;
+}
+
+export function readOf(key: EntryKey): Read {
+  return { key, id: entryId(key) };
 }
 
 /** A value and where it came from, or why there is none. */
