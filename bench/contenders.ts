@@ -17,6 +17,8 @@ export interface Contender {
   readonly invalidates: boolean;
   /** Whether it keeps anything that is worth filling beforehand. */
   readonly caches: boolean;
+  /** Default false. Runs on all cores, beside the load: asked only how it scales. */
+  readonly onAllCores?: boolean;
 }
 
 const product = `${root}dist/gateway/main.js`;
@@ -27,6 +29,8 @@ const peer = { kind: 'peer', invalidates: true, caches: true } as const;
 export const contenders: readonly Contender[] = [
   { ...ours, name: 'ours', title: 'ours', env: {} },
   { ...ours, name: 'ours-l1-off', title: 'ours, in-process tier off', env: { CACHE_L1: 'off' } },
+  { ...ours, name: 'ours-1-worker', title: 'ours, one process', env: {}, onAllCores: true },
+  { ...ours, name: 'ours-2-workers', title: 'ours, WORKERS=2', env: { WORKERS: '2' }, onAllCores: true },
   { ...ours, name: 'ours-no-cache', title: 'ours, no cache', env: { REDIS_ADDR: '' }, caches: false },
   { ...peer, name: 'seeds', title: "the seeds' design on Apollo", script: compiled('contenders/seeds.ts'), env: {} },
   { ...peer, name: 'apollo-response-cache', title: 'Apollo + response cache, Redis', script: compiled('contenders/apollo-response-cache.ts'), env: {}, invalidates: false },
@@ -49,7 +53,7 @@ const ready = z.object({ graphql: z.url() });
 
 /** @throws Error with its last lines when it does not get ready. */
 export async function startContender(contender: Contender, { services, machine, nodeArgs }: { services: Services; machine: Machine; nodeArgs: readonly string[] }): Promise<RunningContender> {
-  const { command, args } = machine.gatewayCommand();
+  const { command, args } = machine.gatewayCommand(contender.onAllCores ?? false);
   const process = await startProcess({
     command,
     args: [...args, ...nodeArgs, contender.script],

@@ -29,9 +29,10 @@ export class Machine {
     }
   }
 
-  /** A command that runs node on the gateway's core. */
-  gatewayCommand(): { command: string; args: string[] } {
-    return this.pinned ? { command: 'taskset', args: ['-c', String(gatewayCore), process.execPath] } : { command: process.execPath, args: [] };
+  /** A command that runs node on the gateway's core, or on all of them. */
+  gatewayCommand(onAllCores: boolean): { command: string; args: string[] } {
+    const list = onAllCores ? `0-${cores - 1}` : String(gatewayCore);
+    return this.pinned ? { command: 'taskset', args: ['-c', list, process.execPath] } : { command: process.execPath, args: [] };
   }
 
   /** Seconds that the gateway's core has worked so far, for whomever; NaN where nothing is pinned. */
@@ -48,8 +49,22 @@ export class Machine {
   }
 }
 
-/** Seconds of processor time that the process has used so far, all threads together; NaN where /proc does not say. */
+/** Seconds of processor time that the process and its workers have used so far, all threads together; NaN where /proc does not say. */
 export function cpuSeconds(pid: number): number {
+  let seconds = cpuSecondsOf(pid);
+  for (const worker of childrenOf(pid)) seconds += cpuSecondsOf(worker);
+  return seconds;
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function cpuSecondsOf(pid: number): number {
   try {
     // The name, in parentheses, may have spaces: count from its end.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];

@@ -4,7 +4,7 @@
  */
 import { usersQuery, type Query } from '../data.js';
 import { differentBelow, oneOf, type Random } from '../random.js';
-import { everyone, type Question } from './question.js';
+import { everyone, type Question, type Stage, type Workload } from './question.js';
 
 const [users, sets, size] = [1_000, 250, 50];
 
@@ -23,10 +23,23 @@ export const list: Question = {
   },
 };
 
+/** On all cores, beside the load: the question that asks most of the gateway and least of the load. */
+export const workers: Question = {
+  name: 'workers',
+  title: 'list of 50, each list new, on all cores',
+  quick: false,
+  suits: ({ onAllCores = false }) => onAllCores,
+  begin: beginWithNewLists,
+};
+
 export const newLists: Question = {
   name: 'new-lists',
   title: 'list of 50, each list new',
   quick: false,
   suits: everyone,
-  begin: ({ random }) => ({ fill: Array.from({ length: 100 }, () => anySet(random)), next: () => anySet(random) }),
+  begin: beginWithNewLists,
 };
+
+function beginWithNewLists({ random }: Stage): Workload {
+  return { fill: Array.from({ length: 100 }, () => anySet(random)), next: () => anySet(random) };
+}

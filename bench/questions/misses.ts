@@ -40,7 +40,7 @@ export const oneMiss: Question = {
   title: 'one miss at a time, 1 connection',
   quick: false,
   connections: 1,
-  suits: ({ kind }) => kind !== 'floor',
+  suits: (contender) => everyoneWhoMisses(contender) || contender.kind === 'bare',
   begin: () => {
     const newId = newIds();
     return { next: () => modelMediaQuery(newId()) };

@@ -4,7 +4,7 @@
  */
 import { modelMediaQuery, usersQuery, type Query } from '../data.js';
 import { zipf } from '../random.js';
-import type { Question } from './question.js';
+import { everyone, type Question } from './question.js';
 
 const listSize = 100;
 
@@ -31,7 +31,7 @@ export const owners: readonly Question[] = [1_000, 10_000, 100_000, 1_000_000].m
   title: `one of ${count.toLocaleString('en')} owners, by Zipf's law`,
   quick: false,
   keepsRedis: true,
-  suits: ({ kind, caches }) => kind === 'ours' && caches,
+  suits: (contender) => everyone(contender) && contender.kind === 'ours' && contender.caches,
   begin: ({ random }) => {
     const rank = zipf(count, random);
     return { fill: fillOnce(count), next: () => modelMediaQuery(idOf(rank(), count)) };

@@ -42,14 +42,14 @@ export function firstIds(count: number): string[] {
   return Array.from({ length: count }, (_, id) => String(id));
 }
 
-/** Everyone but the process that only shows what a miss costs. */
-export function everyone({ kind }: Contender): boolean {
-  return kind !== 'bare';
+/** Everyone but the process that only shows what a miss costs, and those who are asked only how they scale. */
+export function everyone({ kind, onAllCores = false }: Contender): boolean {
+  return kind !== 'bare' && !onAllCores;
 }
 
 /** Those who have services to ask: the floor never misses. */
-export function everyoneWhoMisses({ kind }: Contender): boolean {
-  return kind !== 'bare' && kind !== 'floor';
+export function everyoneWhoMisses(contender: Contender): boolean {
+  return everyone(contender) && contender.kind !== 'floor';
 }
 
 /** Those who have something to drop, and do. */

@@ -44,7 +44,7 @@ export class LocalTier<V> implements StoreWatcher {
   readonly #store: LocalTierOptions['store'];
   readonly #now: () => number;
   readonly #owners: LRUCache<string, Copies<V>>;
-  readonly #pending = new Map<string, Set<Ticket>>();
+  readonly #pending = new Map<string, Ticket[]>();
 
   constructor({ store, maxOwners = 100_000, maxBytes = 67_108_864, now }: LocalTierOptions) {
     this.#store = store;
@@ -80,8 +80,9 @@ export class LocalTier<V> implements StoreWatcher {
   begin(key: EntryKey): Ticket | undefined {
     if (!this.#store.isCoherent(key.owner)) return undefined;
     const ticket: Ticket = { key, isVoid: false };
-    const tickets = this.#pending.get(key.owner) ?? new Set();
-    this.#pending.set(key.owner, tickets.add(ticket));
+    const tickets = this.#pending.get(key.owner);
+    if (tickets) tickets.push(ticket);
+    else this.#pending.set(key.owner, [ticket]);
     return ticket;
   }
 
@@ -110,9 +111,10 @@ export class LocalTier<V> implements StoreWatcher {
 
   /** The read has ended. */
   end(ticket: Ticket): void {
-    const tickets = this.#pending.get(ticket.key.owner);
-    tickets?.delete(ticket);
-    if (tickets?.size === 0) this.#pending.delete(ticket.key.owner);
+    const { owner } = ticket.key;
+    const others = (this.#pending.get(owner) ?? []).filter((other) => other !== ticket);
+    if (others.length > 0) this.#pending.set(owner, others);
+    else this.#pending.delete(owner);
   }
 
   invalidated(owner: string, collection: string | undefined): void {

@@ -4,9 +4,13 @@
  */
 import type { Lookup, Stored } from './cache-store.js';
 
+const same: Lookup = { kind: 'same' };
+const leased: Lookup = { kind: 'leased', takenOver: false, stale: undefined };
+
 /** `generation`: of the server that has answered. */
 export function toLookup(reply: unknown, generation: string): Lookup {
-  if (reply === 1) return { kind: 'same' };
+  if (reply === 1) return same;
+  if (reply === 2) return leased;
   const [kind, ...parts]: unknown[] = Array.isArray(reply) ? reply : [];
   if (kind === 'hit') {
     const freshMs = parts[6];

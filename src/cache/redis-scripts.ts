@@ -24,9 +24,6 @@ local function now()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local function keepFor(key, ms)
-  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
-end
 local function failed(reply)
   return type(reply) == 'table' and reply.err
 end
@@ -40,7 +37,7 @@ end
 
 /**
  * ARGV: lease in ms, tag, maximum of fields, maximum age of the value in ms; per key: collection, token, known version or empty.
- * Answers per key 1, when the value is the known one and need not be loaded anew | {'hit', version, payload, age, ttl, end, event id, fresh, refresh}
+ * Answers per key 1, when the value is the known one and need not be loaded anew | 2, leased | {'hit', version, payload, age, ttl, end, event id, fresh, refresh}
  * | {'wait', ms} | {'leased', taken over[, version, payload, age, ttl, end, event id]} | {'bypass'}.
  * A hit is answered also when nothing can be written, so it stays a hit when Redis is full; a lease cannot be had then: bypass.
  */
@@ -61,10 +58,14 @@ return forEach(4, 3, function(key, at)
   local sameTag = leaseTag == tag
   local held = sameTag and tonumber(leaseExpires) > ms
   local function grant()
-    if not version and not lease and redis.call('HLEN', key) >= maxFields then redis.call('DEL', key) end
+    local count = (version or lease) and 1 or redis.call('HLEN', key)
+    if count >= maxFields then
+      redis.call('DEL', key)
+      count = 0
+    end
     if failed(redis.pcall('HSET', key, 'l:' .. collection, string.format('%s|%.0f|%s', tag, ms + leaseMs, token))) then return false end
     -- Longer than it lasts: that it was left to expire is worth knowing.
-    keepFor(key, 2 * leaseMs)
+    if count == 0 then redis.call('PEXPIRE', key, 2 * leaseMs) else redis.call('PEXPIRE', key, 2 * leaseMs, 'GT') end
     return true
   end
   if usable and tonumber(expires) > ms then
@@ -76,7 +77,7 @@ return forEach(4, 3, function(key, at)
   if not grant() then return {'bypass'} end
   local takenOver = sameTag and 1 or 0
   if stale then return {'leased', takenOver, version, stale, ms - loaded, expires - ms, finish - ms, event or ''} end
-  return {'leased', takenOver}
+  return sameTag and {'leased', takenOver} or 2
 end)
 `);
 
@@ -99,10 +100,11 @@ return forEach(1, 3, function(key, at)
   if failed(held) then return 0 end
   local leaseTag, leaseToken = string.match(held or '', '^([^|]*)|%d+|(.*)$')
   if leaseTag ~= tag or leaseToken ~= token then return 0 end
-  redis.call('HDEL', key, 'l:' .. collection)
   local version = string.format('%s|%s|%.0f|%.0f|%.0f|%.0f', tag, token, ms - age, ms + fresh, ms + ttl, ms + finish)
-  if failed(redis.pcall('HSET', key, 'm:' .. collection, version, 'v:' .. collection, payload)) then return 0 end
-  keepFor(key, tonumber(finish))
+  local full = failed(redis.pcall('HSET', key, 'm:' .. collection, version, 'v:' .. collection, payload))
+  redis.call('HDEL', key, 'l:' .. collection)
+  if full then return 0 end
+  redis.call('PEXPIRE', key, finish, 'GT')
   return 1
 end)
 `);
@@ -125,7 +127,11 @@ if collection then redis.call('HDEL', key, 'm:' .. collection, 'v:' .. collectio
 else redis.call('UNLINK', key) end
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 -- Not of owners that nobody reads: most events are of those.
-if known and ARGV[3] ~= '' and not failed(redis.pcall('HSET', key, 'i', ARGV[3])) then keepFor(key, tonumber(ARGV[4])) end
+if known and ARGV[3] ~= '' and not failed(redis.pcall('HSET', key, 'i', ARGV[3])) then
+  -- Of a key that was left without a field the time is gone with it.
+  redis.call('PEXPIRE', key, ARGV[4], 'NX')
+  redis.call('PEXPIRE', key, ARGV[4], 'GT')
+end
 return 1
 `);
 

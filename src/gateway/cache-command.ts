@@ -6,6 +6,7 @@ import type { Peeked } from '../cache/redis-replies.js';
 import type { RedisStore } from '../cache/redis-store.js';
 import { checkIdentifier } from '../contract/identifier.js';
 import { ownerKey, ownerPrefix } from './media-reader.js';
+import { modelMediaCodec } from './stored-media.js';
 
 export const usage = `npm run cache -- purge owner <model type> <model id> [<collection>]   what is cached of one owner
 npm run cache -- purge type <model type>                             of all owners of a type, by a scan
@@ -63,7 +64,16 @@ function describe(entry: Peeked): string {
   const name = entry.collection || 'all collections';
   const foreign = entry.isCurrent ? '' : ', of another version or generation: a miss';
   if (entry.kind === 'lease') return `${name}: being loaded, lease for ${entry.leaseMs} ms${foreign}`;
-  return `${name}: ${entry.ageMs} ms old, ${entry.ttlMs} ms left, tag ${entry.tag}${foreign}\n  ${entry.payload}`;
+  return `${name}: ${entry.ageMs} ms old, ${entry.ttlMs} ms left, tag ${entry.tag}${foreign}\n  ${readable(entry.payload)}`;
+}
+
+/** With the names of the columns, where it can be read. */
+function readable(payload: string): string {
+  try {
+    return JSON.stringify(modelMediaCodec.decode(payload));
+  } catch {
+    return payload;
+  }
 }
 
 function counted(owners: number): string {

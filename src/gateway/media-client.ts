@@ -43,8 +43,8 @@ export const originDeadlineMs = 2 * readDeadlineMs;
 const singleCallsMs = 60_000;
 const singleCallsAtOnce = 8;
 
-/** While so many are under way, further ones wait and go together: a call costs more than what is asked in it. */
-export const batchCallsAtOnce = 4;
+/** While so many calls are under way, further large ones wait and go together: a call costs as much as a dozen things in it. */
+export const batching = { maxCalls: 4, minThings: 16, maxThings: maxBatchSize };
 
 const unavailable = { code: 'MEDIA_SERVICE_UNAVAILABLE', message: 'The media service cannot be reached.' } as const;
 
@@ -62,8 +62,8 @@ export class MediaClient {
     this.#limiter = new Limiter({ max: maxConcurrency, maxWaitMs: readDeadlineMs });
     this.#files = new Coalescer({
       call: async (queries) => (await this.#call(() => unary(this.#client, methods.GetFilesByModels, { queries: [...queries] }, readDeadlineMs))).results,
-      maxCalls: Math.min(maxConcurrency, batchCallsAtOnce),
-      maxThings: maxBatchSize,
+      ...batching,
+      maxCalls: Math.min(maxConcurrency, batching.maxCalls),
       maxWaitMs: readDeadlineMs,
       wasTooMuch: isTooLarge,
     });

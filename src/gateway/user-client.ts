@@ -7,14 +7,14 @@ import type { User } from '../contract/generated/user/v1/User.js';
 import type { UserServiceClient } from '../contract/generated/user/v1/UserService.js';
 import { AppError } from '../contract/errors.js';
 import { fromGrpcError } from '../contract/grpc-errors.js';
-import { maxBatchSize, UserService } from '../contract/services.js';
+import { UserService } from '../contract/services.js';
 import { asError } from '../runtime/as-error.js';
 import { Coalescer } from '../runtime/coalescer.js';
 import { channelOptions, clientCredentials, unary } from '../runtime/grpc.js';
 import { Overloaded } from '../runtime/limiter.js';
 import { formatHostPort } from '../runtime/setting-types.js';
 import type { Settings } from '../runtime/settings.js';
-import { batchCallsAtOnce, stateOf, type ServiceState } from './media-client.js';
+import { batching, stateOf, type ServiceState } from './media-client.js';
 
 const readDeadlineMs = 2_000;
 const maxUsers = 10_000;
@@ -47,8 +47,7 @@ export class UserClient {
     this.#client = client;
     this.#users = new Coalescer({
       call: (ids) => this.#call(ids),
-      maxCalls: batchCallsAtOnce,
-      maxThings: maxBatchSize,
+      ...batching,
       maxWaitMs: readDeadlineMs,
       wasTooMuch: () => false,
     });

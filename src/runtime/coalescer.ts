@@ -1,6 +1,6 @@
 /**
- * Questions about many things each, put to a service in few calls: while several calls are under way, what is asked waits for one of them to end
- * and then goes with all that waits. So a busy process makes fewer and larger calls, and one that is not busy waits for nothing.
+ * Questions about many things each, put to a service in few calls: while several calls are under way, who asks for many things waits for one of them
+ * to end and then goes with all who wait. So a busy process makes fewer and larger calls; one that is not busy, and who asks for little, wait for nothing.
  * Invariant: what waits is bounded in number and time; a call is made for things that were asked for before it began, and for nothing else.
  */
 import { Overloaded } from './limiter.js';
@@ -10,6 +10,8 @@ export interface CoalescerOptions<T, R> {
   call: (things: readonly T[]) => Promise<readonly R[]>;
   /** Calls at once, before others wait. */
   maxCalls: number;
+  /** Who asks for fewer things does not wait. */
+  minThings: number;
   /** Of one call; no asker asks for more. */
   maxThings: number;
   /** Default 10,000. Askers that may wait; a further one is refused. */
@@ -39,7 +41,8 @@ export class Coalescer<T, R> {
 
   /** In the order of `things`. @throws Overloaded, and what `call` throws. */
   ask(things: readonly T[]): Promise<readonly R[]> {
-    const { maxWaiting = 10_000, maxCalls } = this.#options;
+    const { maxWaiting = 10_000, maxCalls, minThings, call } = this.#options;
+    if (things.length < minThings) return call(things);
     if (this.#waiting.length >= maxWaiting) return Promise.reject(new Overloaded('too many ask'));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ things, since: performance.now(), resolve, reject });

@@ -34,6 +34,8 @@ describe('toLookup', () => {
       takenOver: true,
       stale: { version: 'version', payload: 'value', ageMs: 10, ttlMs: -5, endMs: 30, generation: 'g', lastEventId: undefined },
     });
+    expect(toLookup(1, 'g')).toEqual({ kind: 'same' });
+    expect(toLookup(2, 'g')).toEqual({ kind: 'leased', takenOver: false, stale: undefined });
     expect(toLookup(['bypass'], 'g')).toEqual({ kind: 'bypass' });
   });
 
@@ -43,7 +45,8 @@ describe('toLookup', () => {
       fc.property(fc.oneof(fc.anything(), nearly), (reply) => {
         const lookup = toLookup(reply, 'g');
         const [kind]: unknown[] = Array.isArray(reply) ? reply : [];
-        expect(['bypass', kind]).toContain(lookup.kind);
+        const short = reply === 1 ? 'same' : 'leased';
+        expect(['bypass', typeof reply === 'number' ? short : kind]).toContain(lookup.kind);
         const numbers = lookup.kind === 'hit' ? [lookup.ageMs, lookup.ttlMs, lookup.freshMs] : lookup.kind === 'wait' ? [lookup.leaseMs] : [];
         for (const number of numbers) expect(typeof number).toBe('number');
         if (lookup.kind === 'hit') expect([typeof lookup.payload, typeof lookup.refresh]).toEqual(['string', 'boolean']);

@@ -17,6 +17,7 @@ class Service {
           this.calls.push({ things, end: (failure) => (failure ? reject(failure) : resolve(things.map((thing) => `answer ${thing}`))) });
         }),
       maxCalls: 2,
+      minThings: 1,
       maxThings: 5,
       maxWaitMs: 60_000,
       wasTooMuch: (error) => error instanceof TooMuch,
@@ -91,6 +92,17 @@ describe('Coalescer', () => {
     await second;
     const impatient = new Service({ maxCalls: 1, maxWaitMs: -1 });
     await expect(impatient.coalescer.ask([1])).rejects.toBeInstanceOf(Overloaded);
+  });
+
+  it('does not let those wait who ask for little', async () => {
+    const service = new Service({ maxCalls: 1, minThings: 2 });
+    const asked = [[1, 2], [3, 4], [5]].map((things) => service.coalescer.ask(things));
+    expect(service.things()).toEqual([[1, 2], [5]]);
+    service.calls[0]?.end();
+    await asked[0];
+    await setImmediate();
+    for (const { end } of service.calls) end();
+    expect(await Promise.all(asked)).toHaveLength(3);
   });
 
   it('asks for what is more than a call may have, all the same', async () => {

@@ -54,7 +54,7 @@ async function readAll(gateway: FleetGateway, questions: readonly Question[], { 
       // oxlint-disable-next-line no-await-in-loop
       const body = await http.ask(question.body, { [explainHeader]: explainToken }, settleMs);
       const times = { client: 'at rest', gateway: gateway.life, invokedAt, respondedAt: performance.now() };
-      for (const { seen, owner: _owner, ...told } of understand(question, body)) {
+      for (const { seen, owner: _owner, ...told } of understand(question, body, gateway.hotTier)) {
         if (seen.length === 0) throw new Error(`${gateway.name} could not answer at rest: ${body.slice(0, 300)}`);
         reads += 1;
         for (const { key, version } of seen) {

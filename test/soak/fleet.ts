@@ -4,6 +4,7 @@
  */
 import { startProcess, type RunningProcess } from '../support/processes.js';
 import { freePort, waitFor } from '../support/wait.js';
+import type { Tier } from './history.js';
 import { refusedFillsOf } from './gateway-metrics.js';
 import type { Wire } from './wire.js';
 
@@ -28,6 +29,8 @@ export class FleetGateway {
   readonly name: string;
   readonly url: string;
   readonly wires: GatewayRecipe['wires'];
+  /** Of answers that do not say where they come from. */
+  readonly hotTier: Tier;
   readonly #recipe: GatewayRecipe;
   readonly #port: number;
   #process: RunningProcess | undefined;
@@ -39,6 +42,7 @@ export class FleetGateway {
   constructor(recipe: GatewayRecipe, port: number) {
     this.name = recipe.name;
     this.wires = recipe.wires;
+    this.hotTier = recipe.env.CACHE_L1 === 'off' ? 'confirmed' : 'hot';
     this.url = `http://127.0.0.1:${port}`;
     this.#recipe = recipe;
     this.#port = port;

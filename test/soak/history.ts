@@ -10,8 +10,8 @@
 import { Timeline } from './timeline.js';
 
 /** What answered a read. Unknown is judged as strictly as Redis. */
-/** `hot`: answered by the hot lane, from copies in the process or from elsewhere; it does not say. */
-export type Tier = 'hot' | 'in-process' | 'redis' | 'media-service' | 'stale' | 'unknown';
+/** `hot`: answered by the hot lane, from copies in the process or from elsewhere; it does not say. `confirmed`: the same of a gateway that believes no copy without asking Redis. */
+export type Tier = 'hot' | 'confirmed' | 'in-process' | 'redis' | 'media-service' | 'stale' | 'unknown';
 
 /** An empty answer. */
 export const nothing = 'nothing';

@@ -42,10 +42,10 @@ export interface Durations {
 }
 
 export type TierCounts = Record<Tier, number>;
-export const noReads = (): TierCounts => ({ hot: 0, 'in-process': 0, redis: 0, 'media-service': 0, stale: 0, unknown: 0 });
+export const noReads = (): TierCounts => ({ hot: 0, confirmed: 0, 'in-process': 0, redis: 0, 'media-service': 0, stale: 0, unknown: 0 });
 
 /** Of those that say where they come from. */
-export function cachedShare({ hot: _unsaid, ...counts }: TierCounts): number {
+export function cachedShare({ hot: _unsaid, confirmed: _neither, ...counts }: TierCounts): number {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   return all === 0 ? 0 : (counts['in-process'] + counts.redis + counts.stale) / all;
 }
@@ -87,7 +87,7 @@ export class Meter {
     this.#second.tiers[tier] += 1;
     if (this.isCalm) this.calm.tiers[tier] += 1;
     if (isNearEvent) this.nearEvents += 1;
-    if (invokedAt < this.#forgottenAt || tier === 'hot') return;
+    if (invokedAt < this.#forgottenAt || tier === 'hot' || tier === 'confirmed') return;
     this.#recent.push(tier !== 'media-service');
     if (this.#recent.length > recentReads) this.#recent.shift();
   }

@@ -19,7 +19,7 @@ export const patches: readonly Patch[] = [
   {
     name: 'no-compare-and-set',
     file: 'cache/redis-scripts.ts',
-    original: 'if leaseTag ~= tag or token ~= ARGV[2] then return 0 end',
+    original: 'if leaseTag ~= tag or leaseToken ~= token then return 0 end',
     replacement: '',
   },
   {

@@ -115,14 +115,14 @@ const answerSchema = z.object({
 });
 const tiers: Readonly<Record<string, Tier>> = { 'in-process': 'in-process', redis: 'redis', 'media-service': 'media-service', stale: 'stale' };
 
-/** What the answer says of each field, in their order. @throws Error when it is not the answer to such a question. */
-export function understand({ fields, isHot }: Question, body: string): FieldAnswer[] {
+/** What the answer says of each field, in their order; `hotTier`: what is known of where hot answers come from. @throws Error when it is not the answer to such a question. */
+export function understand({ fields, isHot }: Question, body: string, hotTier: Tier): FieldAnswer[] {
   const { data, errors, extensions } = answerSchema.parse(JSON.parse(body));
   const explained = new Map(extensions?.cache?.map((entry) => [entry.path, entry]));
   const failed = new Set(errors?.map(({ path }) => path?.join('.')));
   return fields.map(({ owner, key, path }) => {
     const entry = explained.get(path);
-    const told = { owner, entry: entryOf({ owner, key }), tier: isHot ? ('hot' as const) : (tiers[entry?.source ?? ''] ?? 'unknown'), generation: String(entry?.generation ?? '') };
+    const told = { owner, entry: entryOf({ owner, key }), tier: isHot ? hotTier : (tiers[entry?.source ?? ''] ?? 'unknown'), generation: String(entry?.generation ?? '') };
     const [alias = '', ...rest] = path.split('.');
     const value = rest.reduce<unknown>((parent, name) => (isObject(parent) ? parent[name] : undefined), data?.[alias]);
     if (value === undefined || [...failed].some((at) => at === path || at === alias)) return { ...told, seen: [] };

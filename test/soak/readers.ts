@@ -99,7 +99,7 @@ export class Reader {
       const body = await this.#http.ask(question.body, question.isHot ? {} : { [explainHeader]: explainToken }, deadlineMs);
       const respondedAt = performance.now();
       meter.query(respondedAt - invokedAt);
-      for (const answer of understand(question, body)) this.#tell(answer, { gateway: life, invokedAt, respondedAt });
+      for (const answer of understand(question, body, gateway.hotTier)) this.#tell(answer, { gateway: life, invokedAt, respondedAt });
     } catch {
       question.fields.forEach(() => meter.failedRead());
       // The gateway may be away: no hammering.

@@ -132,7 +132,7 @@ function sumOf(counts: TierCounts): number {
 
 function sharesOf(counts: TierCounts): Record<keyof TierCounts, number> {
   const share = (tier: keyof TierCounts): number => round(counts[tier] / Math.max(1, sumOf(counts)), 4);
-  return { hot: share('hot'), 'in-process': share('in-process'), redis: share('redis'), 'media-service': share('media-service'), stale: share('stale'), unknown: share('unknown') };
+  return { hot: share('hot'), confirmed: share('confirmed'), 'in-process': share('in-process'), redis: share('redis'), 'media-service': share('media-service'), stale: share('stale'), unknown: share('unknown') };
 }
 
 function spreadOf(values: readonly number[]): { median: number; max: number } {

@@ -84,7 +84,7 @@ async function build({ random, script, gateways: count, eventsPerSecond }: World
   const gateways: FleetGateway[] = [];
   for (let number = 1; number <= count; number += 1) {
     // oxlint-disable-next-line no-await-in-loop
-    gateways.push(own(await startOne(`gateway-${number}`, { script, origin, redis, broker: rabbitmq, acknowledgedBy })));
+    gateways.push(own(await startOne({ name: `gateway-${number}`, believesCopies: number < count }, { script, origin, redis, broker: rabbitmq, acknowledgedBy })));
   }
   await Promise.all(gateways.map((gateway) => gateway.connected()));
   return { keys, history, meter, origin, events, redis, rabbitmq, gateways, consumer: () => last.consumer, writer };
@@ -98,11 +98,13 @@ interface Surroundings {
   acknowledgedBy: (name: string) => (messageId: string) => void;
 }
 
-async function startOne(name: string, { script, origin, redis, broker, acknowledgedBy }: Surroundings): Promise<FleetGateway> {
+/** The last of the gateways asks Redis before it believes a copy: what it answers has no δ. */
+async function startOne({ name, believesCopies }: { name: string; believesCopies: boolean }, { script, origin, redis, broker, acknowledgedBy }: Surroundings): Promise<FleetGateway> {
   const { address, servers, sentinel } = await redis.attach();
   const brokerWire = await startWire({ port: broker.port, listen: () => tapEvents({ queues: sharedQueues, acknowledged: acknowledgedBy(name) }) });
   const env = {
     ...gatewayEnv,
+    ...(!believesCopies && { CACHE_L1: 'off' }),
     REDIS_ADDR: address,
     RABBITMQ_ADDR: Object.assign(new URL(broker.url), { port: String(brokerWire.port) }).href,
     MEDIA_SERVICE_ADDR: origin.address,

@@ -6,7 +6,7 @@ import { scenarios } from './scenarios.js';
 import type { Result } from './search-worker.js';
 
 /** Of one scenario; those with more are sampled. `npm run prove:orders` takes the time for more. */
-const limit = 13_000;
+const limit = 9_500;
 /** For all scenarios, beside others on a busy machine. */
 const timeoutMs = 900_000;
 
