@@ -16,6 +16,11 @@ export interface LocalReadsOptions<V> {
   now: number;
 }
 
+export interface Found<V> {
+  readonly key: EntryKey;
+  readonly copy: Copy<V>;
+}
+
 export class LocalReads<V> {
   readonly #options: LocalReadsOptions<V>;
   readonly #keys: EntryKey[] = [];
@@ -33,11 +38,11 @@ export class LocalReads<V> {
     return copy;
   }
 
-  /** Whether `find` would give this copy of the key again, for a tenth of its price; it does not keep what is used from being dropped. */
-  again(key: EntryKey, copy: Copy<V>): boolean {
+  /** Whether `find` would give these copies of their keys again, for a tenth of its price; it does not keep what is used from being dropped. */
+  again(found: readonly Found<V>[]): boolean {
     const { local, isDistrusted, now } = this.#options;
-    if (!local.holds(copy, key.owner, now) || isDistrusted(key.owner)) return false;
-    this.#note(key, copy);
+    for (const { key, copy } of found) if (!local.holds(copy, key.owner, now) || isDistrusted(key.owner)) return false;
+    for (const { key, copy } of found) this.#note(key, copy);
     return true;
   }
 
@@ -48,8 +53,8 @@ export class LocalReads<V> {
 
   /** Of all that was found. */
   receipt(): Receipt {
-    const copies = this.#copies;
-    const freshUntil = Math.min(...copies.map((copy) => copy.freshUntil));
+    const copies = this.#copies.map(({ life }) => life);
+    const freshUntil = Math.min(...this.#copies.map((copy) => copy.freshUntil));
     return { keys: this.#keys, negatives: this.#negatives(), freshUntil, proof: { copies }, uses: 0 };
   }
 

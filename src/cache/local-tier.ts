@@ -17,6 +17,12 @@ export interface LocalTierOptions {
   now: () => number;
 }
 
+/** Of a copy, held by who made something of it: it does not keep the value. */
+export interface Life {
+  /** False once the copy was invalidated, replaced or dropped: who spared himself the next look must look again. */
+  isKept: boolean;
+}
+
 export interface Copy<V> {
   readonly value: V;
   readonly version: string;
@@ -26,8 +32,7 @@ export interface Copy<V> {
   readonly generation: string;
   readonly lastEventId: string | undefined;
   readonly bytes: number;
-  /** False once it was invalidated, replaced or dropped: who kept it to spare itself the next look must look again. */
-  isKept: boolean;
+  readonly life: Life;
 }
 
 type Copies<V> = ReadonlyMap<string, Copy<V>>;
@@ -44,7 +49,8 @@ export class LocalTier<V> implements StoreWatcher {
   readonly #store: LocalTierOptions['store'];
   readonly #now: () => number;
   readonly #owners: LRUCache<string, Copies<V>>;
-  readonly #pending = new Map<string, Ticket[]>();
+  /** By owner; nearly always one. */
+  readonly #pending = new Map<string, Ticket | Set<Ticket>>();
 
   constructor({ store, maxOwners = 100_000, maxBytes = 67_108_864, now }: LocalTierOptions) {
     this.#store = store;
@@ -66,11 +72,11 @@ export class LocalTier<V> implements StoreWatcher {
 
   /** Whether `get` would still give this copy, which it gave before. Does not count as a use. */
   holds(copy: Copy<V>, owner: string, now: number): boolean {
-    return copy.isKept && this.#isGood(copy, owner, now);
+    return copy.life.isKept && this.#isGood(copy, owner, now);
   }
 
   /** The same of many, of which no `freshUntil` has passed. */
-  holdsAll(copies: readonly Copy<unknown>[]): boolean {
+  holdsAll(copies: readonly Life[]): boolean {
     if (!this.#store.isCoherent()) return false;
     for (const { isKept } of copies) if (!isKept) return false;
     return true;
@@ -81,8 +87,8 @@ export class LocalTier<V> implements StoreWatcher {
     if (!this.#store.isCoherent(key.owner)) return undefined;
     const ticket: Ticket = { key, isVoid: false };
     const tickets = this.#pending.get(key.owner);
-    if (tickets) tickets.push(ticket);
-    else this.#pending.set(key.owner, [ticket]);
+    if (tickets instanceof Set) tickets.add(ticket);
+    else this.#pending.set(key.owner, tickets ? new Set([tickets, ticket]) : ticket);
     return ticket;
   }
 
@@ -104,7 +110,7 @@ export class LocalTier<V> implements StoreWatcher {
       generation,
       lastEventId,
       bytes: payload.length * 2 + copyOverheadBytes,
-      isKept: true,
+      life: { isKept: true },
     };
     this.#owners.set(key.owner, new Map(this.#owners.peek(key.owner)).set(key.collection, copy));
   }
@@ -112,18 +118,18 @@ export class LocalTier<V> implements StoreWatcher {
   /** The read has ended. */
   end(ticket: Ticket): void {
     const { owner } = ticket.key;
-    const others = (this.#pending.get(owner) ?? []).filter((other) => other !== ticket);
-    if (others.length > 0) this.#pending.set(owner, others);
-    else this.#pending.delete(owner);
+    const tickets = this.#pending.get(owner);
+    if (tickets instanceof Set) tickets.delete(ticket);
+    if (tickets === ticket || (tickets instanceof Set && tickets.size === 0)) this.#pending.delete(owner);
   }
 
   invalidated(owner: string, collection: string | undefined): void {
     const concerns = (candidate: string): boolean => collection === undefined || candidate === collection || candidate === '';
-    for (const ticket of this.#pending.get(owner) ?? []) ticket.isVoid ||= concerns(ticket.key.collection);
+    for (const ticket of ticketsOf(this.#pending.get(owner))) ticket.isVoid ||= concerns(ticket.key.collection);
     const copies = this.#owners.peek(owner);
     if (!copies) return;
     // An event may have been the cause, and it is not said which.
-    const kept = new Map([...copies].filter(([candidate]) => !concerns(candidate)).map(([candidate, copy]) => [candidate, { ...copy, lastEventId: undefined }]));
+    const kept = new Map([...copies].filter(([candidate]) => !concerns(candidate)).map(([candidate, copy]) => [candidate, { ...copy, lastEventId: undefined, life: { isKept: true } }]));
     if (kept.size > 0) this.#owners.set(owner, kept);
     else this.#owners.delete(owner);
   }
@@ -134,13 +140,18 @@ export class LocalTier<V> implements StoreWatcher {
 
   #dropped(copies: Copies<V>, owner: string): void {
     const now = this.#owners.peek(owner);
-    for (const [collection, copy] of copies) if (now?.get(collection) !== copy) copy.isKept = false;
+    for (const [collection, copy] of copies) if (now?.get(collection) !== copy) copy.life.isKept = false;
   }
 
   lost(): void {
-    for (const tickets of this.#pending.values()) for (const ticket of tickets) ticket.isVoid = true;
+    for (const tickets of this.#pending.values()) for (const ticket of ticketsOf(tickets)) ticket.isVoid = true;
     this.#owners.clear();
   }
+}
+
+function ticketsOf(tickets: Ticket | Set<Ticket> | undefined): Iterable<Ticket> {
+  if (!tickets) return [];
+  return tickets instanceof Set ? tickets : [tickets];
 }
 
 function sizeOf(copies: Copies<unknown>, owner: string): number {

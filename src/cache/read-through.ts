@@ -78,7 +78,7 @@ export class ReadThrough<V> {
     return reads.map(({ id }) => round.valueOf(id));
   }
 
-  /** As `readMany`; with a receipt where all of it was in the store, and is kept nowhere else. */
+  /** As `readMany`; with a receipt where all of it was in the store, and no copy is believed without asking there. */
   async readWithReceipt(keys: readonly EntryKey[]): Promise<{ values: (V | Error)[]; receipt: Receipt | undefined }> {
     const reads = keys.map(readOf);
     const round = await this.#round(reads, { isReceiptWanted: !this.#areCopiesBelieved });

@@ -4,7 +4,7 @@
  */
 import type { CacheObserver } from './cache-events.js';
 import type { CacheStore, EntryKey, StoredValue } from './cache-store.js';
-import type { Copy, LocalTier } from './local-tier.js';
+import type { Life, LocalTier } from './local-tier.js';
 
 export interface Receipt {
   readonly keys: readonly EntryKey[];
@@ -13,7 +13,7 @@ export interface Receipt {
   /** Milliseconds of the cache's clock: then the first of the values is to be loaded anew. */
   readonly freshUntil: number;
   /** The copies in this process that the values were, or the values of the store. */
-  readonly proof: { readonly copies: readonly Copy<unknown>[] } | { readonly values: readonly StoredValue[] };
+  readonly proof: { readonly copies: readonly Life[] } | { readonly values: readonly StoredValue[] };
   uses: number;
 }
 
@@ -46,7 +46,7 @@ export class Receipts {
     return 'copies' in proof ? this.#areKept(receipt, proof.copies) : this.#areStored(receipt, proof.values);
   }
 
-  #areKept(receipt: Receipt, copies: readonly Copy<unknown>[]): boolean {
+  #areKept(receipt: Receipt, copies: readonly Life[]): boolean {
     const local = this.#options.local();
     if (!local?.holdsAll(copies)) return false;
     receipt.uses += 1;

@@ -46,25 +46,42 @@ export class RedisCalls {
   async run<T extends { readonly owner: string }, R>(question: Question<T, R>, items: readonly T[]): Promise<R[]> {
     const answers: R[] = [];
     let isMisrouted = false;
-    const ask = async ({ node, items: some, indexes }: Batch<T>): Promise<void> => {
+    const ask = async ([node, batches]: readonly [RedisNode | undefined, readonly Batch<T>[]]): Promise<void> => {
       const generation = node?.generation ?? '';
-      const reply = await this.#ask(question, node, some);
-      const replies: readonly unknown[] = Array.isArray(reply) ? reply : [];
-      for (const [place, item] of some.entries()) answers[indexes[place] ?? 0] = question.read(Array.isArray(reply) ? replies[place] : reply, item, generation);
-      isMisrouted ||= isRedirection(reply);
+      const replies = await this.#ask(question, node, batches);
+      for (const [number, { items: some, indexes }] of batches.entries()) {
+        const reply = replies[number];
+        const each: readonly unknown[] = Array.isArray(reply) ? reply : [];
+        for (const [place, item] of some.entries()) answers[indexes[place] ?? 0] = question.read(Array.isArray(reply) ? each[place] : reply, item, generation);
+        isMisrouted ||= isRedirection(reply);
+      }
     };
-    await Promise.all(this.#batches(items).map(ask));
+    await Promise.all(this.#byNode(items).map(ask));
     if (isMisrouted) this.#options.topology.misrouted();
     return answers;
   }
 
-  async #ask<T extends { readonly owner: string }>({ script, head, argsOf, evenIfSlow = false }: Question<T, unknown>, node: RedisNode | undefined, items: readonly T[]): Promise<unknown> {
-    if (!node || (!node.isUsable && !evenIfSlow)) return outOfReach;
+  /** A pipeline, so that a server that is slow once is slow once. */
+  async #ask<T extends { readonly owner: string }>({ script, head, argsOf, evenIfSlow = false }: Question<T, unknown>, node: RedisNode | undefined, batches: readonly Batch<T>[]): Promise<unknown[]> {
+    if (!node || (!node.isUsable && !evenIfSlow)) return batches.map(() => outOfReach);
     const { keyOf, tagOf } = this.#options;
-    const args = [...head(tagOf(node))];
-    for (const item of items) args.push(...argsOf(item));
-    const [reply] = await node.run(script, [{ keys: items.map(({ owner }) => keyOf(owner)), args }]);
-    return reply;
+    const shared = head(tagOf(node));
+    const calls = batches.map(({ items }) => {
+      const args = [...shared];
+      for (const item of items) args.push(...argsOf(item));
+      return { keys: items.map(({ owner }) => keyOf(owner)), args };
+    });
+    return node.run(script, calls);
+  }
+
+  #byNode<T extends { readonly owner: string }>(items: readonly T[]): readonly (readonly [RedisNode | undefined, readonly Batch<T>[]])[] {
+    const all = new Map<RedisNode | undefined, Batch<T>[]>();
+    for (const batch of this.#batches(items)) {
+      const batches = all.get(batch.node);
+      if (batches) batches.push(batch);
+      else all.set(batch.node, [batch]);
+    }
+    return [...all];
   }
 
   #batches<T extends { readonly owner: string }>(items: readonly T[]): readonly Batch<T>[] {

@@ -21,11 +21,18 @@ export interface ConfirmationsOptions {
 
 /** What is asked in one call. */
 interface Batch {
-  readonly tag: string;
   readonly keys: string[];
   readonly args: string[];
-  /** The numbers of the keys, from 1, that have another value or none; undefined when that is not known. */
-  readonly others: Promise<ReadonlySet<unknown> | undefined>;
+}
+
+/** What is asked of a server in this turn. */
+interface Turn {
+  readonly tag: string;
+  readonly batches: Batch[];
+  /** Those that have room, by slot. */
+  readonly open: Map<number, Batch>;
+  /** Per batch, the numbers of the keys, from 1, that have another value or none; an Error when that is not known. */
+  readonly replies: Promise<readonly unknown[]>;
 }
 
 /** Redis does nothing else during a call. */
@@ -33,8 +40,7 @@ const maxKeys = 1_000;
 
 export class Confirmations {
   readonly #options: ConfirmationsOptions;
-  /** Those of this turn that have room, by server and slot. */
-  readonly #batches = new Map<RedisNode, Map<number, Batch>>();
+  readonly #turns = new Map<RedisNode, Turn>();
 
   constructor(options: ConfirmationsOptions) {
     this.#options = options;
@@ -56,43 +62,47 @@ export class Confirmations {
 
   async #ask(node: RedisNode | undefined, slot: number, values: readonly Confirmable[]): Promise<boolean> {
     if (!node?.isUsable) return false;
-    const { tag, keys, args, others } = this.#batch(node, slot);
-    const first = keys.length + 1;
+    const turn = this.#turn(node);
+    if (values.some(({ version }) => !version.startsWith(turn.tag))) return false;
+    const batch = batchOf(turn, slot);
+    const first = batch.keys.length + 1;
     for (const { key, collection, version } of values) {
-      if (!version.startsWith(tag)) return false;
-      keys.push(key);
-      args.push(collection, version);
+      batch.keys.push(key);
+      batch.args.push(collection, version);
     }
-    const last = keys.length;
-    if (last >= maxKeys) this.#batches.get(node)?.delete(slot);
-    const found = await others;
-    if (!found) return false;
-    for (const number of found) if (typeof number !== 'number' || (number >= first && number <= last)) return false;
-    return true;
+    const last = batch.keys.length;
+    if (last >= maxKeys) turn.open.delete(slot);
+    const reply = (await turn.replies)[turn.batches.indexOf(batch)];
+    return Array.isArray(reply) && reply.every((number) => typeof number === 'number' && (number < first || number > last));
   }
 
-  #batch(node: RedisNode, slot: number): Batch {
-    const batches = this.#batches.get(node) ?? new Map<number, Batch>();
-    this.#batches.set(node, batches);
-    const open = batches.get(slot);
-    if (open) return open;
-    const tag = `${this.#options.tagOf(node)}|`;
-    const [keys, args]: [string[], string[]] = [[], []];
-    const others = node.atEndOfTurn(() => {
-      this.#batches.delete(node);
-      return this.#send(node, { tag, keys, args });
+  #turn(node: RedisNode): Turn {
+    const known = this.#turns.get(node);
+    if (known) return known;
+    const [tag, batches]: [string, Batch[]] = [`${this.#options.tagOf(node)}|`, []];
+    const replies = node.atEndOfTurn(() => {
+      this.#turns.delete(node);
+      return this.#send(node, { tag, batches });
     });
-    const batch = { tag, keys, args, others };
-    batches.set(slot, batch);
-    return batch;
+    const turn = { tag, batches, open: new Map<number, Batch>(), replies };
+    this.#turns.set(node, turn);
+    return turn;
   }
 
-  async #send(node: RedisNode, { tag, keys, args }: Omit<Batch, 'others'>): Promise<ReadonlySet<unknown> | undefined> {
+  async #send(node: RedisNode, { tag, batches }: Pick<Turn, 'tag' | 'batches'>): Promise<readonly unknown[]> {
     // Since they were asked for, the server may have become another.
-    if (keys.length === 0 || `${this.#options.tagOf(node)}|` !== tag) return undefined;
-    const [reply] = await node.run(confirm, [{ keys, args }]);
-    if (Array.isArray(reply)) return new Set(reply);
-    this.#options.topology.misrouted();
-    return undefined;
+    if (batches.length === 0 || `${this.#options.tagOf(node)}|` !== tag) return [];
+    const replies = await node.run(confirm, batches);
+    if (replies.some((reply) => !Array.isArray(reply))) this.#options.topology.misrouted();
+    return replies;
   }
+}
+
+function batchOf({ batches, open }: Turn, slot: number): Batch {
+  const known = open.get(slot);
+  if (known) return known;
+  const batch = { keys: [], args: [] };
+  batches.push(batch);
+  open.set(slot, batch);
+  return batch;
 }

@@ -46,8 +46,8 @@ export function peeked(fields: Readonly<Record<string, string>>, { nowMs, tag: o
     const [tag = '', ...parts] = text.split('|');
     const isCurrent = tag === ownTag;
     const [, loaded, , expires] = parts.map(Number);
-    const payload = fields[`v:${collection}`];
-    if (field.startsWith('m:') && loaded !== undefined && expires !== undefined && Number.isFinite(loaded + expires) && payload !== undefined) {
+    const payload = fields[`p:${collection}`];
+    if (field.startsWith('v:') && loaded !== undefined && expires !== undefined && Number.isFinite(loaded + expires) && payload !== undefined) {
       return [{ kind: 'value', collection, payload, ageMs: Math.round(nowMs - loaded), ttlMs: Math.round(expires - nowMs), tag, isCurrent }];
     }
     const leaseMs = Math.round(Number(parts[0]) - nowMs);

@@ -2,13 +2,13 @@
  * The Lua scripts of the Redis store. All but `invalidate` take many keys, which in a cluster are of one slot: a call costs more than what it does.
  *
  * The key is a hash per owner:
- *   `m:<collection>` = `<tag>|<token>|<loaded>|<fresh until>|<expires>|<end>`   of a value; until its end it is a last resort
- *   `v:<collection>` = the payload; it comes and goes with `m:`
+ *   `v:<collection>` = `<tag>|<token>|<loaded>|<fresh until>|<expires>|<end>`   the version of a value; until its end it is a last resort
+ *   `p:<collection>` = its payload, which comes and goes with it
  *   `l:<collection>` = `<tag>|<expires>|<token>`                                the lease on loading it
  *   `i`              = the id of the event that has last invalidated something here
  * Times are milliseconds of Redis's own clock, so gateways need not agree on theirs. The key expires with the last of its fields.
  * The tag names the encoding and the generation; what bears another one counts as absent, but every invalidation drops it.
- * The token is that of the load, which is never used again: so all of `m:` is the version of the value, and says whether it is the one that is known.
+ * The token is that of the load, which is never used again: so no two values have the same version. What drops `v:` drops the value, whatever else it knows of.
  */
 import { createHash } from 'node:crypto';
 
@@ -45,7 +45,7 @@ export const readOrLease = script(`${library}
 local leaseMs, tag, maxFields, maxAge, ms = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), now()
 return forEach(4, 3, function(key, at)
   local collection, token, known = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local fields = redis.pcall('HMGET', key, 'm:' .. collection, 'l:' .. collection, 'i')
+  local fields = redis.pcall('HMGET', key, 'v:' .. collection, 'l:' .. collection, 'i')
   if failed(fields) then return {'bypass'} end
   local version, lease, event = fields[1], fields[2], fields[3]
   local usable, loaded, fresh, expires, finish
@@ -60,7 +60,7 @@ return forEach(4, 3, function(key, at)
   local function grant()
     local count = (version or lease) and 1 or redis.call('HLEN', key)
     if count >= maxFields then
-      redis.call('DEL', key)
+      if failed(redis.pcall('DEL', key)) then return false end
       count = 0
     end
     if failed(redis.pcall('HSET', key, 'l:' .. collection, string.format('%s|%.0f|%s', tag, ms + leaseMs, token))) then return false end
@@ -70,10 +70,10 @@ return forEach(4, 3, function(key, at)
   end
   if usable and tonumber(expires) > ms then
     local refresh = tonumber(fresh) <= ms and not held and grant()
-    return {'hit', version, redis.call('HGET', key, 'v:' .. collection), ms - loaded, expires - ms, finish - ms, event or '', math.max(0, fresh - ms), refresh and 1 or 0}
+    return {'hit', version, redis.call('HGET', key, 'p:' .. collection), ms - loaded, expires - ms, finish - ms, event or '', math.max(0, fresh - ms), refresh and 1 or 0}
   end
   if held then return {'wait', leaseExpires - ms} end
-  local stale = usable and tonumber(finish) > ms and redis.call('HGET', key, 'v:' .. collection)
+  local stale = usable and tonumber(finish) > ms and redis.call('HGET', key, 'p:' .. collection)
   if not grant() then return {'bypass'} end
   local takenOver = sameTag and 1 or 0
   if stale then return {'leased', takenOver, version, stale, ms - loaded, expires - ms, finish - ms, event or ''} end
@@ -83,9 +83,9 @@ end)
 
 /** ARGV per key: collection and version. Answers the numbers of the keys, from 1, that have another value or none. */
 export const confirm = script(`
-local call, others = redis.call, {}
+local call, others = redis.pcall, {}
 for i = 1, #KEYS do
-  if call('HGET', KEYS[i], 'm:' .. ARGV[2 * i - 1]) ~= ARGV[2 * i] then others[#others + 1] = i end
+  if call('HGET', KEYS[i], 'v:' .. ARGV[2 * i - 1]) ~= ARGV[2 * i] then others[#others + 1] = i end
 end
 return others
 `);
@@ -101,7 +101,7 @@ return forEach(1, 3, function(key, at)
   local leaseTag, leaseToken = string.match(held or '', '^([^|]*)|%d+|(.*)$')
   if leaseTag ~= tag or leaseToken ~= token then return 0 end
   local version = string.format('%s|%s|%.0f|%.0f|%.0f|%.0f', tag, token, ms - age, ms + fresh, ms + ttl, ms + finish)
-  local full = failed(redis.pcall('HSET', key, 'm:' .. collection, version, 'v:' .. collection, payload))
+  local full = failed(redis.pcall('HSET', key, 'v:' .. collection, version, 'p:' .. collection, payload))
   redis.call('HDEL', key, 'l:' .. collection)
   if full then return 0 end
   redis.call('PEXPIRE', key, finish, 'GT')
@@ -123,7 +123,7 @@ end)
 export const invalidate = script(`${library}
 local key, collection = KEYS[1], ARGV[5]
 local known = redis.call('EXISTS', key) == 1
-if collection then redis.call('HDEL', key, 'm:' .. collection, 'v:' .. collection, 'l:' .. collection, 'm:', 'v:', 'l:')
+if collection then redis.call('HDEL', key, 'v:' .. collection, 'p:' .. collection, 'l:' .. collection, 'v:', 'p:', 'l:')
 else redis.call('UNLINK', key) end
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 -- Not of owners that nobody reads: most events are of those.

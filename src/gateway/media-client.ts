@@ -36,15 +36,21 @@ const reorderDeadlineMs = 30_000;
 const importDeadlineMs = 150_000;
 const maxImports = 32;
 
+/** While so many calls are under way, further large ones wait and go together: a call costs as much as a dozen things in it. */
+export const batching = {
+  maxCalls: 4,
+  minThings: 16,
+  maxThings: maxBatchSize,
+  maxWaitMs: 100,
+  mayBeOfOne: (error: unknown): boolean => error instanceof AppError && (error.code === 'RESULT_TOO_LARGE' || error.code === 'BAD_USER_INPUT'),
+};
+
 /** How long a read can take at most: its call, after waiting for room. */
-export const originDeadlineMs = 2 * readDeadlineMs;
+export const originDeadlineMs = batching.maxWaitMs + 2 * readDeadlineMs;
 
 /** How long a service without the batch call is asked owner by owner before the batch call is tried again. */
 const singleCallsMs = 60_000;
 const singleCallsAtOnce = 8;
-
-/** While so many calls are under way, further large ones wait and go together: a call costs as much as a dozen things in it. */
-export const batching = { maxCalls: 4, minThings: 16, maxThings: maxBatchSize };
 
 const unavailable = { code: 'MEDIA_SERVICE_UNAVAILABLE', message: 'The media service cannot be reached.' } as const;
 
@@ -64,8 +70,6 @@ export class MediaClient {
       call: async (queries) => (await this.#call(() => unary(this.#client, methods.GetFilesByModels, { queries: [...queries] }, readDeadlineMs))).results,
       ...batching,
       maxCalls: Math.min(maxConcurrency, batching.maxCalls),
-      maxWaitMs: readDeadlineMs,
-      wasTooMuch: isTooLarge,
     });
   }
 
@@ -103,7 +107,6 @@ export class MediaClient {
     try {
       return [...(await this.#files.ask(queries))];
     } catch (error) {
-      if (error instanceof Overloaded) throw busy(error);
       if (!(error instanceof AppError)) throw error;
       if (hasGrpcStatus(error.cause, status.UNIMPLEMENTED)) this.#singleCallsUntil = Date.now() + singleCallsMs;
       // Too much for one answer: the long lists of some must not cost the others theirs.
@@ -182,14 +185,10 @@ export class MediaClient {
     try {
       return await limiter.run(call);
     } catch (error) {
-      if (error instanceof Overloaded) throw busy(error);
+      if (error instanceof Overloaded) throw new AppError(unavailable.code, 'The media service is busy.', { cause: error });
       throw fromGrpcError(error, unavailable);
     }
   }
-}
-
-function busy(cause: Overloaded): AppError {
-  return new AppError(unavailable.code, 'The media service is busy.', { cause });
 }
 
 function isTooLarge(error: unknown): boolean {

@@ -5,13 +5,11 @@
 import { LRUCache } from 'lru-cache';
 import type { User } from '../contract/generated/user/v1/User.js';
 import type { UserServiceClient } from '../contract/generated/user/v1/UserService.js';
-import { AppError } from '../contract/errors.js';
 import { fromGrpcError } from '../contract/grpc-errors.js';
 import { UserService } from '../contract/services.js';
 import { asError } from '../runtime/as-error.js';
 import { Coalescer } from '../runtime/coalescer.js';
 import { channelOptions, clientCredentials, unary } from '../runtime/grpc.js';
-import { Overloaded } from '../runtime/limiter.js';
 import { formatHostPort } from '../runtime/setting-types.js';
 import type { Settings } from '../runtime/settings.js';
 import { batching, stateOf, type ServiceState } from './media-client.js';
@@ -48,8 +46,6 @@ export class UserClient {
     this.#users = new Coalescer({
       call: (ids) => this.#call(ids),
       ...batching,
-      maxWaitMs: readDeadlineMs,
-      wasTooMuch: () => false,
     });
     this.#ttlMs = ttlSeconds * 1_000;
     this.#cache = ttlSeconds > 0 ? new LRUCache({ max: maxUsers, ttl: this.#ttlMs, dispose: (kept) => (kept.isKept = false) }) : undefined;
@@ -73,12 +69,14 @@ export class UserClient {
     const missing = ids.filter((_, index) => !kept[index]);
     const loading = missing.length > 0 ? this.#load(missing) : nobody;
     this.#keep(missing, loading);
-    const underWay = new Set(kept.flatMap((one) => (one?.user ? [] : [one?.loading ?? loading])));
+    // As they are now: what has ended is forgotten.
+    const loads = kept.map((one) => one?.loading ?? loading);
+    const underWay = new Set(loads.filter((_, index) => !kept[index]?.user));
     const loaded = new Map(await Promise.all([...underWay].map(async (load) => [load, await load.catch(asError)] as const)));
     return ids.map((id, index) => {
-      const { user, loading: load = loading } = kept[index] ?? {};
+      const { user } = kept[index] ?? {};
       if (user) return user;
-      const found = loaded.get(load);
+      const found = loaded.get(loads[index] ?? loading);
       return found instanceof Error ? found : found?.get(id);
     });
   }
@@ -125,22 +123,21 @@ export class UserClient {
   }
 
   async #call(ids: readonly string[]): Promise<(User | undefined)[]> {
-    const { results } = await unary(this.#client, UserService.service.GetUsers, { ids: [...ids] }, readDeadlineMs);
-    return results.map(({ user }) => user ?? undefined);
+    try {
+      const { results } = await unary(this.#client, UserService.service.GetUsers, { ids: [...ids] }, readDeadlineMs);
+      return results.map(({ user }) => user ?? undefined);
+    } catch (error) {
+      throw fromGrpcError(error, unavailable);
+    }
   }
 
   async #load(ids: readonly string[]): Promise<Map<string, User>> {
-    try {
-      const found = await this.#users.ask(ids);
-      const users = new Map<string, User>();
-      for (const [index, id] of ids.entries()) {
-        const user = found[index];
-        if (user) users.set(id, user);
-      }
-      return users;
-    } catch (error) {
-      if (error instanceof Overloaded) throw new AppError(unavailable.code, 'The user service is busy.', { cause: error });
-      throw fromGrpcError(error, unavailable);
+    const found = await this.#users.ask(ids);
+    const users = new Map<string, User>();
+    for (const [index, id] of ids.entries()) {
+      const user = found[index];
+      if (user) users.set(id, user);
     }
+    return users;
   }
 }

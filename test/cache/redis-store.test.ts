@@ -48,7 +48,7 @@ describe('RedisStore', () => {
   });
 
   it('treats garbage under its key as a miss', async () => {
-    await redis.hset('mg:{garbage}', 'm:avatars', 'garbage', 'v:avatars', 'garbage', 'l:avatars', 'garbage');
+    await redis.hset('mg:{garbage}', 'v:avatars', 'garbage', 'p:avatars', 'garbage', 'l:avatars', 'garbage');
     expect(await store.readOrLease([request('garbage', 'reader')], Infinity)).toEqual([{ kind: 'leased', stale: undefined, takenOver: false }]);
     await redis.set('mg:{string}', 'not a hash');
     expect(await store.readOrLease([request('string', 'reader')], Infinity)).toEqual([{ kind: 'bypass' }]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { setImmediate } from 'node:timers/promises';
 import { Coalescer, type CoalescerOptions } from '../../src/runtime/coalescer.js';
-import { Overloaded } from '../../src/runtime/limiter.js';
+import { waitFor } from '../support/wait.js';
 
 class TooMuch extends Error {}
 
@@ -20,7 +20,7 @@ class Service {
       minThings: 1,
       maxThings: 5,
       maxWaitMs: 60_000,
-      wasTooMuch: (error) => error instanceof TooMuch,
+      mayBeOfOne: (error) => error instanceof TooMuch,
       ...options,
     });
   }
@@ -80,18 +80,14 @@ describe('Coalescer', () => {
     await expect(huge).rejects.toThrow('alone, too');
   });
 
-  it('lets so many wait at most, and none too long', async () => {
-    const service = new Service({ maxCalls: 1, maxWaiting: 1 });
-    const first = service.coalescer.ask([1]);
-    const second = service.coalescer.ask([2]);
-    await expect(service.coalescer.ask([3])).rejects.toBeInstanceOf(Overloaded);
-    service.calls[0]?.end();
-    await first;
-    await setImmediate();
-    service.calls[1]?.end();
-    await second;
-    const impatient = new Service({ maxCalls: 1, maxWaitMs: -1 });
-    await expect(impatient.coalescer.ask([1])).rejects.toBeInstanceOf(Overloaded);
+  it('lets nobody wait longer than a moment', async () => {
+    const service = new Service({ maxCalls: 1, maxWaitMs: 20 });
+    const asked = [[1], [2, 3], [4]].map((things) => service.coalescer.ask(things));
+    expect(service.things()).toEqual([[1]]);
+    await waitFor(() => service.calls.length === 2, { what: 'a call for those who wait' });
+    expect(service.things()).toEqual([[1], [2, 3, 4]]);
+    for (const { end } of service.calls) end();
+    expect(await Promise.all(asked)).toHaveLength(3);
   });
 
   it('does not let those wait who ask for little', async () => {

@@ -89,6 +89,7 @@ export class HotLane {
   async #later(asked: readonly Asked[], request: string): Promise<Outcome> {
     const { users, media } = this.#options;
     const ids = [...new Set(asked.flatMap((one) => ('ids' in one && one.root.kind !== 'product' ? one.ids : [])))];
+    if (ids.length > maxBatchSize) return nothingKnown;
     const loaded = ids.length > 0 ? await users.getMany(ids) : [];
     const known = new Map(ids.map((id, index) => [id, loaded[index]]));
     const findUser: FindUser = (id) => {

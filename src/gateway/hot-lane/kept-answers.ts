@@ -62,7 +62,8 @@ export class KeptAnswers {
   keep(request: string, kept: KeptAnswer): void {
     const size = request.length + kept.text.length;
     if (size > this.#maxCharacters * maxShare) return;
-    if (!this.#late.has(request)) this.#characters += size;
+    const replaced = this.#late.get(request);
+    this.#characters += size - (replaced ? request.length + replaced.text.length : 0);
     if (this.#characters > this.#maxCharacters) {
       this.#before = this.#late;
       this.#late = new Map();

@@ -3,8 +3,7 @@
  * Invariant: a text that was made before is sent again only while both caches would give the very objects that it was made of.
  */
 import type { EntryKey } from '../../cache/cache-store.js';
-import type { LocalReads } from '../../cache/local-reads.js';
-import type { Copy } from '../../cache/local-tier.js';
+import type { Found, LocalReads } from '../../cache/local-reads.js';
 import { entryKey, maxMediaPerQuery, type MediaQuery } from '../media-reader.js';
 import type { ModelMedia } from '../stored-media.js';
 import type { KeptUser, UserClient } from '../user-client.js';
@@ -48,10 +47,9 @@ export interface Now {
 }
 
 interface Ready {
-  readonly asked: readonly MediaAsked[];
   /** Undefined: nobody keeps the model, it is its id. */
   readonly user: KeptUser | undefined;
-  readonly copies: readonly Copy<ModelMedia>[];
+  readonly found: readonly Found<ModelMedia>[];
   readonly text: string;
   uses: number;
 }
@@ -93,11 +91,10 @@ export class ModelFields {
   #makeNow(id: string, isUser: boolean, { users, reads }: Now): Ready {
     const user = isUser ? (users.peek(id) ?? refuse()) : undefined;
     const model = user ? (user.user ?? refuse()) : { id };
-    const asked = this.asked(model);
-    const copies = asked.map(({ entry }) => reads.find(entry) ?? refuse());
-    const text = this.#make(model, copies.map(({ value }) => value));
-    const ready = { asked, user, copies, text, uses: 0 };
-    this.#all.put(this.#ready, id, ready);
+    const found = this.asked(model).map(({ entry: key }) => ({ key, copy: reads.find(key) ?? refuse() }));
+    const text = this.#make(model, found.map(({ copy }) => copy.value));
+    const ready = { user, found, text, uses: 0 };
+    this.#all.put(this.#ready, id, ready, text.length);
     return ready;
   }
 
@@ -114,14 +111,10 @@ export class ModelFields {
 }
 
 function isStill(ready: Ready, { reads, ms }: Now): boolean {
-  const { user, asked, copies } = ready;
+  const { user, found } = ready;
   ready.uses += 1;
   if (ready.uses % usesPerLook === 0 || (user && !(user.isKept && user.expires > ms))) return false;
-  for (let index = 0; index < asked.length; index += 1) {
-    const [one, copy] = [asked[index], copies[index]];
-    if (!one || !copy || !reads.again(one.entry, copy)) return false;
-  }
-  return true;
+  return reads.again(found);
 }
 
 export function askedOf(query: MediaQuery): MediaAsked {

@@ -13,8 +13,8 @@ const neededAnswers = 3;
 const maxDocuments = 500;
 /** Of their texts. Both bounds hold for those that are counted, and for those that are asked for often. */
 const maxCharacters = 1_000_000;
-/** Of models, each some hundred bytes long. */
-const maxTexts = 50_000;
+/** Of models that are ready to be sent, with what is held for them. */
+const maxTextCharacters = 25_000_000;
 
 export class Operation {
   readonly plan: Plan;
@@ -45,7 +45,7 @@ type SeenByName = Map<string | undefined, Seen>;
 
 export class Operations {
   readonly #schema: GraphQLSchema;
-  readonly #texts = new ReadyTexts(maxTexts);
+  readonly #texts = new ReadyTexts(maxTextCharacters);
   readonly #seldom = documents();
   readonly #often = documents();
   /** The last that was found: most requests are for the same as the one before. */

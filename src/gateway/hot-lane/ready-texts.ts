@@ -1,18 +1,26 @@
-/** Texts that are ready to be sent again, by the id of their model: bounded together, and all forgotten when they are too many. */
-export class ReadyTexts {
-  readonly #max: number;
-  readonly #maps = new Set<Map<string, unknown>>();
-  #count = 0;
+/** Texts that are ready to be sent again, by the id of their model: bounded together, and all forgotten when they are too many or too long. */
 
-  /** `max`: of all maps together. */
-  constructor(max: number) {
-    this.#max = max;
+/** What is held with a text is counted as so many characters. */
+const overhead = 300;
+
+export class ReadyTexts {
+  readonly #maxCharacters: number;
+  readonly #maps = new Set<Map<string, unknown>>();
+  #characters = 0;
+
+  /** Of all maps together. */
+  constructor(maxCharacters: number) {
+    this.#maxCharacters = maxCharacters;
   }
 
   /** Puts one into a map that holds nothing else. */
-  put<T>(map: Map<string, T>, id: string, ready: T): void {
-    if (this.#count >= this.#max) this.#forget();
-    if (!map.has(id)) this.#count += 1;
+  put<T>(map: Map<string, T>, id: string, ready: T, length: number): void {
+    // One that replaces another is counted as one more: they are forgotten sooner, never later.
+    this.#characters += overhead + length;
+    if (this.#characters > this.#maxCharacters) {
+      this.#forget();
+      this.#characters = overhead + length;
+    }
     this.#maps.add(map.set(id, ready));
   }
 
@@ -20,6 +28,5 @@ export class ReadyTexts {
     for (const map of this.#maps) map.clear();
     // Those of operations that are gone are not to be held for ever.
     this.#maps.clear();
-    this.#count = 0;
   }
 }
