@@ -37,6 +37,14 @@ interface Fault {
   readable?: boolean;
 }
 
+/** Milliseconds of each. */
+interface Durations {
+  readonly query: number[];
+  readonly bare: number[];
+}
+
+const maxRounds = 3;
+
 describe('Redis, while it is', () => {
   let redis: PrivateServer;
   let proxy: TcpProxy;
@@ -91,6 +99,16 @@ describe('Redis, while it is', () => {
   };
   const callBareOrigin = (id = ''): Promise<unknown> =>
     unary(bare, MediaService.service.GetFilesByModels, { queries: [{ model_type: 'User', model_id: id, collection_name: 'avatars', limit: 1_000 }] }, 5_000);
+  /** Beside each query for what is not cached, a bare call. */
+  const coldQueries = async (): Promise<Durations> => {
+    const cold = newOwners(origin, load.count);
+    const durations: Durations = { query: [], bare: [] };
+    await inParallel(load, async (index) => {
+      await timed(durations.query, () => ask(gateway, cold[index]));
+      await timed(durations.bare, () => callBareOrigin(cold[index]));
+    });
+    return durations;
+  };
   const admin = async (...command: [string, ...string[]]): Promise<void> => {
     const client = new Redis(redis.url);
     try {
@@ -156,14 +174,16 @@ describe('Redis, while it is', () => {
     const allHits = async (): Promise<boolean> => (await loadsOf(before)) === 0;
     await waitFor(allHits, { what: 'the cache to be in use' });
     for (const at of [origin, bareOrigin, narrowOrigin]) at.delayMs = originMs;
-    const [cold, crowd] = [newOwners(origin, load.count), newOwners(narrowOrigin, load.clients * narrowLimit)];
-    const durations: { query: number[]; bare: number[] } = { query: [], bare: [] };
+    const crowd = newOwners(narrowOrigin, load.clients * narrowLimit);
+    let durations: Durations;
     try {
       await begin();
-      await inParallel(load, async (index) => {
-        await timed(durations.query, () => ask(gateway, cold[index]));
-        await timed(durations.bare, () => callBareOrigin(cold[index]));
-      });
+      let rounds = 0;
+      do {
+        rounds += 1;
+        durations = await coldQueries();
+        // A round in which the machine stood still says nothing: bare calls take as long as the origin, then.
+      } while (rounds < maxRounds && percentile(durations.bare, 99) > 2 * percentile(durations.bare, 50));
       // Again and again, because a read may be late on a busy machine; what is gone cannot come back before the end of the fault.
       if (readable) await waitFor(allHits, { what: 'what was cached before to be a hit' });
       await Promise.all(crowd.map((id) => ask(narrow, id)));
