@@ -56,7 +56,8 @@ export class SiblingCaches implements Siblings {
     const { isComplete } = await link.ask('wrote', write, coherenceMs);
     // Who has not heard by then has not heard from the store either, and believes no copy from before.
     const leftMs = confirmedAt + coherenceMs - performance.now();
-    if (!isComplete && leftMs > 0) await pause(leftMs);
+    // Timers count in whole milliseconds, and may be one too early.
+    if (!isComplete && leftMs > 0) await pause(Math.ceil(leftMs) + 1);
   }
 
   /** No time will do: the store may go on serving the others what is old, and them alone. */
