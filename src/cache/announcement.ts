@@ -1,5 +1,6 @@
 /** What the processes that share a Redis tell each other: that something was invalidated, or, with the empty text, that everything may have been. */
 import { z } from 'zod';
+import { parseJson } from '../runtime/parse-json.js';
 import type { Invalidation } from './recent-invalidations.js';
 
 const announcement = z.union([z.tuple([z.string(), z.string()]), z.tuple([z.string()])]);
@@ -14,12 +15,4 @@ export function announcementOf({ owner, collection }: Invalidation): string {
 export function readAnnouncement(message: string): Invalidation | 'everything' {
   const parsed = announcement.safeParse(parseJson(message));
   return parsed.success ? { owner: parsed.data[0], collection: parsed.data[1] } : 'everything';
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

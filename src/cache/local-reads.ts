@@ -16,15 +16,15 @@ export interface LocalReadsOptions<V> {
   now: number;
 }
 
-export interface Found<V> {
+/** A copy that was found under its key. */
+export interface KeyedCopy<V> {
   readonly key: EntryKey;
   readonly copy: Copy<V>;
 }
 
 export class LocalReads<V> {
   readonly #options: LocalReadsOptions<V>;
-  readonly #keys: EntryKey[] = [];
-  readonly #copies: Copy<V>[] = [];
+  readonly #found: KeyedCopy<V>[] = [];
 
   constructor(options: LocalReadsOptions<V>) {
     this.#options = options;
@@ -34,39 +34,38 @@ export class LocalReads<V> {
   find(key: EntryKey): Copy<V> | undefined {
     const { local, isDistrusted, now } = this.#options;
     const copy = isDistrusted(key.owner) ? undefined : local.get(key.owner, key.collection, now);
-    if (copy) this.#note(key, copy);
+    if (copy) this.#found.push({ key, copy });
     return copy;
   }
 
   /** Whether `find` would give these copies of their keys again, for a tenth of its price; it does not keep what is used from being dropped. */
-  again(found: readonly Found<V>[]): boolean {
+  again(found: readonly KeyedCopy<V>[]): boolean {
     const { local, isDistrusted, now } = this.#options;
     for (const { key, copy } of found) if (!local.holds(copy, key.owner, now) || isDistrusted(key.owner)) return false;
-    for (const { key, copy } of found) this.#note(key, copy);
+    this.#found.push(...found);
     return true;
-  }
-
-  #note(key: EntryKey, copy: Copy<V>): void {
-    this.#keys.push(key);
-    this.#copies.push(copy);
   }
 
   /** Of all that was found. */
   receipt(): Receipt {
-    const copies = this.#copies.map(({ life }) => life);
-    const freshUntil = Math.min(...this.#copies.map((copy) => copy.freshUntil));
-    return { keys: this.#keys, negatives: this.#negatives(), freshUntil, proof: { copies }, uses: 0 };
+    const copies = this.#found.map(({ copy }) => copy.life);
+    const freshUntil = Math.min(...this.#found.map(({ copy }) => copy.freshUntil));
+    return { keys: this.#keys(), negatives: this.#negatives(), freshUntil, proof: { copies }, uses: 0 };
   }
 
   /** All that was found was needed. */
   count(): void {
-    this.#options.observe({ type: 'answered-many', keys: this.#keys, source: 'local', negatives: this.#negatives() });
+    this.#options.observe({ type: 'answered-many', keys: this.#keys(), source: 'local', negatives: this.#negatives() });
+  }
+
+  #keys(): EntryKey[] {
+    return this.#found.map(({ key }) => key);
   }
 
   #negatives(): number {
     const { isNegative } = this.#options;
     let count = 0;
-    for (const { value } of this.#copies) if (isNegative(value)) count += 1;
+    for (const { copy } of this.#found) if (isNegative(copy.value)) count += 1;
     return count;
   }
 }

@@ -61,7 +61,7 @@ export class LocalTier<V> implements StoreWatcher {
 
   /** The live copy, if there is one that may be believed. */
   get(owner: string, collection: string, now = this.#now()): Copy<V> | undefined {
-    const copy = this.#owners.get(owner)?.get(collection);
+    const copy = this.known(owner, collection);
     return copy && this.#isGood(copy, owner, now) ? copy : undefined;
   }
 
@@ -134,6 +134,11 @@ export class LocalTier<V> implements StoreWatcher {
     else this.#owners.delete(owner);
   }
 
+  lost(): void {
+    for (const tickets of this.#pending.values()) for (const ticket of ticketsOf(tickets)) ticket.isVoid = true;
+    this.#owners.clear();
+  }
+
   #isGood({ freshUntil }: Copy<V>, owner: string, now: number): boolean {
     return freshUntil > now && this.#store.isCoherent(owner);
   }
@@ -141,11 +146,6 @@ export class LocalTier<V> implements StoreWatcher {
   #dropped(copies: Copies<V>, owner: string): void {
     const now = this.#owners.peek(owner);
     for (const [collection, copy] of copies) if (now?.get(collection) !== copy) copy.life.isKept = false;
-  }
-
-  lost(): void {
-    for (const tickets of this.#pending.values()) for (const ticket of ticketsOf(tickets)) ticket.isVoid = true;
-    this.#owners.clear();
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { closeServer } from '../support/close-server.js';
 import type { Direction } from '../support/faults/link.js';
 import { freePort } from '../support/wait.js';
 
@@ -61,11 +62,7 @@ export class Wire {
 
   /** Ends the wire and all its connections. Idempotent. */
   async stop(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    for (const flow of this.#flows) flow.destroy();
-    await closed;
+    await closeServer(this.#server, () => this.#flows.forEach((flow) => flow.destroy()));
   }
 
   #carry(flow: Flow): void {

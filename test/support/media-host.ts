@@ -8,6 +8,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { closeServer } from './close-server.js';
 
 /** What one request meets. Resolves when there is nothing left to do; `gone` aborts when the client has left. */
 export type Play = (response: ServerResponse, gone: AbortSignal, request: IncomingMessage) => Promise<void> | void;
@@ -88,13 +89,7 @@ export async function startMediaHost({ tls }: MediaHostOptions = {}): Promise<Me
     callsTo: (path) => calls.filter((call) => call.path === path).length,
     openSockets: () => sockets.size,
     connections: () => counts.connections,
-    stop: async () => {
-      if (!server.listening) return;
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
+    stop: () => closeServer(server, () => sockets.forEach((socket) => socket.destroy())),
   };
 }
 

@@ -1,4 +1,5 @@
 /** The body of a POST, as far as this lane reads it. */
+import { parseJson } from '../../runtime/parse-json.js';
 
 export interface GraphQLBody {
   readonly query: string;
@@ -8,7 +9,7 @@ export interface GraphQLBody {
 
 /** Undefined of what only Apollo can read. */
 export function readBody(text: string): GraphQLBody | undefined {
-  const body = isSuspect(text) ? undefined : parsed(text);
+  const body = isSuspect(text) ? undefined : parseJson(text);
   if (!isRecord(body) || typeof body.query !== 'string' || (body.extensions ?? undefined) !== undefined) return undefined;
   const { query } = body;
   const operationName = body.operationName ?? undefined;
@@ -20,14 +21,6 @@ export function readBody(text: string): GraphQLBody | undefined {
 /** Fastify refuses bodies that could change prototypes, however they are written: it is to look at whatever may be one. */
 function isSuspect(text: string): boolean {
   return text.includes('__proto__') || text.includes('constructor') || text.includes('\\u');
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

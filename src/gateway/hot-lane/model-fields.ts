@@ -3,7 +3,7 @@
  * Invariant: a text that was made before is sent again only while both caches would give the very objects that it was made of.
  */
 import type { EntryKey } from '../../cache/cache-store.js';
-import type { Found, LocalReads } from '../../cache/local-reads.js';
+import type { KeyedCopy, LocalReads } from '../../cache/local-reads.js';
 import { entryKey, maxMediaPerQuery, type MediaQuery } from '../media-reader.js';
 import type { ModelMedia } from '../stored-media.js';
 import type { KeptUser, UserClient } from '../user-client.js';
@@ -49,7 +49,7 @@ export interface Now {
 interface Ready {
   /** Undefined: nobody keeps the model, it is its id. */
   readonly user: KeptUser | undefined;
-  readonly found: readonly Found<ModelMedia>[];
+  readonly found: readonly KeyedCopy<ModelMedia>[];
   readonly text: string;
   uses: number;
 }

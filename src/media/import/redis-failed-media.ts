@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { withDeadline } from '../../runtime/deadline.js';
 import type { Logger } from '../../runtime/logger.js';
+import { parseJson } from '../../runtime/parse-json.js';
 import { connectRedis } from '../../runtime/redis.js';
 import type { SentinelAddress, SingleAddress } from '../../runtime/redis-address.js';
 import { failedMediaKey, type FailedMedia, type RememberedFailure } from './failed-media.js';
@@ -79,13 +80,5 @@ class RedisFailedMedia implements FailedMedia {
       this.#reported = true;
       return undefined;
     }
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

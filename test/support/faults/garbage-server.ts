@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import { closeServer } from '../close-server.js';
 
 export interface GarbageServer {
   /** Connections taken so far. */
@@ -27,12 +28,6 @@ export async function startGarbageServer({ port, answer }: { port: number; answe
   await once(server.listen(port, '127.0.0.1'), 'listening');
   return {
     connections: () => taken,
-    stop: async () => {
-      if (!server.listening) return;
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of open) socket.destroy();
-      await closed;
-    },
+    stop: () => closeServer(server, () => open.forEach((socket) => socket.destroy())),
   };
 }

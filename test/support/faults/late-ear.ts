@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { closeServer } from '../close-server.js';
 import { freePort } from '../wait.js';
 
 export interface LateEar {
@@ -40,12 +41,6 @@ export async function startLateEar({ host, port: targetPort }: { host: string; p
   await once(server.listen(port, '127.0.0.1'), 'listening');
   return {
     through: (url) => Object.assign(new URL(url), { host: `127.0.0.1:${port}` }).href,
-    stop: async () => {
-      if (!server.listening) return;
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of open) socket.destroy();
-      await closed;
-    },
+    stop: () => closeServer(server, () => open.forEach((socket) => socket.destroy())),
   };
 }

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { closeServer } from '../close-server.js';
 import { freePort } from '../wait.js';
 import { Link } from './link.js';
 import type { Socket } from 'node:net';
@@ -58,13 +59,7 @@ export async function startTcpProxy({ host, port: targetPort }: { host: string; 
   const accept = async () => {
     if (!server.listening) await once(server.listen(port, HOST), 'listening');
   };
-  const refuse = async () => {
-    if (!server.listening) return;
-    const closed = once(server, 'close');
-    server.close();
-    cutAll();
-    await closed;
-  };
+  const refuse = () => closeServer(server, cutAll);
   await accept();
   return {
     host: HOST,
