@@ -110,7 +110,7 @@ export class MediaClient {
       if (!(error instanceof AppError)) throw error;
       if (hasGrpcStatus(error.cause, status.UNIMPLEMENTED)) this.#singleCallsUntil = Date.now() + singleCallsMs;
       // Too much for one answer: the long lists of some must not cost the others theirs.
-      else if (!isTooLarge(error) || queries.length === 1) throw error;
+      else if (error.code !== 'RESULT_TOO_LARGE' || queries.length === 1) throw error;
       return this.#filesOneByOne(queries);
     }
   }
@@ -189,10 +189,6 @@ export class MediaClient {
       throw fromGrpcError(error, unavailable);
     }
   }
-}
-
-function isTooLarge(error: unknown): boolean {
-  return error instanceof AppError && error.code === 'RESULT_TOO_LARGE';
 }
 
 /** Of any grpc client, from its channel. */
