@@ -17,6 +17,8 @@ export interface Contender {
   readonly invalidates: boolean;
   /** Whether it keeps anything that is worth filling beforehand. */
   readonly caches: boolean;
+  /** Default true. Part of `--quick`. */
+  readonly quick?: boolean;
   /** Default false. Runs on all cores, beside the load: asked only how it scales. */
   readonly onAllCores?: boolean;
 }
@@ -31,13 +33,13 @@ export const contenders: readonly Contender[] = [
   { ...ours, name: 'ours-l1-off', title: 'ours, in-process tier off', env: { CACHE_L1: 'off' } },
   { ...ours, name: 'ours-1-worker', title: 'ours, one process', env: {}, onAllCores: true },
   { ...ours, name: 'ours-2-workers', title: 'ours, WORKERS=2', env: { WORKERS: '2' }, onAllCores: true },
-  { ...ours, name: 'ours-no-cache', title: 'ours, no cache', env: { REDIS_ADDR: '' }, caches: false },
+  { ...ours, name: 'ours-no-cache', title: 'ours, no cache', env: { REDIS_ADDR: '' }, caches: false, quick: false },
   { ...peer, name: 'seeds', title: "the seeds' design on Apollo", script: compiled('contenders/seeds.ts'), env: {} },
   { ...peer, name: 'apollo-response-cache', title: 'Apollo + response cache, Redis', script: compiled('contenders/apollo-response-cache.ts'), env: {}, invalidates: false },
   { ...peer, name: 'mercurius-redis', title: 'Mercurius + JIT + mercurius-cache, Redis', script: compiled('contenders/mercurius.ts'), env: { CACHE: 'redis' } },
-  { ...peer, name: 'mercurius-memory', title: 'Mercurius + JIT + mercurius-cache, memory', script: compiled('contenders/mercurius.ts'), env: { CACHE: 'memory' } },
+  { ...peer, name: 'mercurius-memory', title: 'Mercurius + JIT + mercurius-cache, memory', script: compiled('contenders/mercurius.ts'), env: { CACHE: 'memory' }, quick: false },
   { ...peer, name: 'yoga-redis', title: 'Yoga + response cache, Redis', script: compiled('contenders/yoga.ts'), env: { CACHE: 'redis' } },
-  { ...peer, name: 'yoga-memory', title: 'Yoga + response cache, memory', script: compiled('contenders/yoga.ts'), env: { CACHE: 'memory' } },
+  { ...peer, name: 'yoga-memory', title: 'Yoga + response cache, memory', script: compiled('contenders/yoga.ts'), env: { CACHE: 'memory' }, quick: false },
   { name: 'floor', title: 'floor: bare node:http, data in memory', kind: 'floor', script: compiled('contenders/floor.ts'), env: {}, invalidates: false, caches: true },
   { name: 'bare-miss', title: 'bare node:http, one call, two Redis trips', kind: 'bare', script: compiled('contenders/bare-miss.ts'), env: {}, invalidates: false, caches: false },
 ];

@@ -93,6 +93,7 @@ class Connection {
 
   askUntil(end: number, { source, latencies, listener }: Asking): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) throw new Error('the gateway has closed a connection');
       let asked = performance.now();
       let query = source();
       this.#failed = reject;

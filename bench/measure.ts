@@ -45,7 +45,7 @@ export interface Plan {
   readonly seconds: number;
   /** Of node, for the gateway. */
   readonly nodeArgs: readonly string[];
-  /** Whether Redis is emptied before. */
+  /** Whether everyone's data are dropped before. */
   readonly flush: boolean;
 }
 
@@ -66,14 +66,14 @@ const none: Versions = new Map();
 
 export async function measure(contender: Contender, question: Question, plan: Plan): Promise<Measurement> {
   const { services, round } = plan;
-  await services.reset({ redis: !plan.flush });
+  // What is kept is kept with the queues: a gateway that has missed events must not believe what it finds in Redis.
+  if (plan.flush) await services.reset();
   const gateway = await startContender(contender, plan);
   try {
+    const workload = question.begin({ random: randomFrom(round + 1), gateway, services });
+    await prepare(gateway.url, workload, contender);
     const load = await Load.connect(gateway.url, question.connections ?? defaultConnections);
     try {
-      const workload = question.begin({ random: randomFrom(round + 1), gateway, services });
-      await compare(load, drawn(workload), none);
-      if (contender.caches && workload.fill) await fill(gateway.url, workload.fill);
       await warm(load, workload, { pid: gateway.process.pid, seconds: Math.max(plan.seconds / 2, minWarmSeconds) });
       await compare(load, drawn(workload), none);
       const end = await workload.beside?.();
@@ -91,10 +91,11 @@ export async function measure(contender: Contender, question: Question, plan: Pl
 }
 
 /** With few connections: many long lists of misses at once would only wait for each other, until some give up. */
-async function fill(url: string, queries: Iterable<Query>): Promise<void> {
+async function prepare(url: string, workload: Workload, { caches }: Contender): Promise<void> {
   const load = await Load.connect(url, fillConnections);
   try {
-    await load.run(each(queries));
+    await compare(load, drawn(workload), none);
+    if (caches && workload.fill) await load.run(each(workload.fill));
   } finally {
     load.close();
   }

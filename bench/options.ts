@@ -20,7 +20,7 @@ export interface Options {
 
 const usage = `npm run bench -- [--quick] [--contender NAME]… [--question NAME]… [--rounds N] [--seconds N] [--tries N] [--out DIR] [--profile DIR]
 
---quick      One round of one second, of the first two questions: a look within two minutes.
+--quick      One round of one second, of the first two questions, without those that need no Redis: a look within two minutes.
 --contender  Default all. ${contenders.map(({ name }) => name).join(', ')}.
 --question   Default all. ${[...new Set(questions.map(({ name }) => name))].join(', ')}.
 --rounds     Default 5. Of each question; in each all contenders have their turn.
@@ -55,7 +55,7 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
   const { rounds = values.quick ? 1 : 5, seconds = values.quick ? 1 : 3, tries } = numbers.parse(values);
   const isWhole = !values.quick && values.contender.length === 0 && values.question.length === 0;
   return {
-    contenders: named('contender', contenders, values.contender),
+    contenders: named('contender', contenders, values.contender).filter(({ quick = true }) => quick || !values.quick || values.contender.length > 0),
     questions: named('question', questions, values.question).filter(({ quick }) => quick || !values.quick || values.question.length > 0),
     rounds,
     seconds,

@@ -25,8 +25,8 @@ export interface Services {
   calls(): Promise<Calls>;
   /** Bytes that Redis has in use. */
   redisBytes(): Promise<number>;
-  /** Empties Redis, and forgets all changes. Without `redis`, only the latter. */
-  reset(kept?: { redis: boolean }): Promise<void>;
+  /** Empties Redis, and forgets all changes and who listens to them. */
+  reset(): Promise<void>;
   /** From now on changes the media of one of the first `owners` every so many milliseconds; with 0 owners no more. */
   churn(owners: number, everyMs: number): Promise<void>;
   versions(): Promise<Versions>;
@@ -88,8 +88,8 @@ async function start(started: { stop(): Promise<unknown> }[], stop: () => Promis
       grpc: counts.parse(await tell('/counts')).calls,
     }),
     redisBytes: () => info('memory', 'used_memory'),
-    reset: async ({ redis: kept } = { redis: false }) => {
-      if (!kept) await redis.flushall();
+    reset: async () => {
+      await redis.flushall();
       await tell('/reset');
     },
     churn: async (owners, everyMs) => void (await tell(`/churn?owners=${owners}&everyMs=${everyMs}`)),

@@ -9,10 +9,8 @@ import type { CacheStore, EntryKey, Hit, StoreWatcher } from './cache-store.js';
 
 export interface LocalTierOptions {
   store: Pick<CacheStore, 'watch' | 'isCoherent'>;
-  /** Default 100,000. */
-  maxOwners?: number;
-  /** Default 67,108,864. Estimated from the length of the stored text. */
-  maxBytes?: number;
+  /** Default 128,000,000. Estimated from the length of the stored text. */
+  maxBytes?: number | undefined;
   /** Milliseconds of a monotonic clock. */
   now: () => number;
 }
@@ -52,10 +50,10 @@ export class LocalTier<V> implements StoreWatcher {
   /** By owner; nearly always one. */
   readonly #pending = new Map<string, Ticket | Set<Ticket>>();
 
-  constructor({ store, maxOwners = 100_000, maxBytes = 67_108_864, now }: LocalTierOptions) {
+  constructor({ store, maxBytes = 128_000_000, now }: LocalTierOptions) {
     this.#store = store;
     this.#now = now;
-    this.#owners = new LRUCache<string, Copies<V>>({ max: maxOwners, maxSize: maxBytes, sizeCalculation: sizeOf, disposeAfter: (copies, owner) => this.#dropped(copies, owner) });
+    this.#owners = new LRUCache<string, Copies<V>>({ maxSize: maxBytes, sizeCalculation: sizeOf, disposeAfter: (copies, owner) => this.#dropped(copies, owner) });
     store.watch(this);
   }
 

@@ -23,6 +23,8 @@ export interface ReadThroughOptions<V> {
   maxUnfilledCalls?: number;
   /** Default true. Whether copies in this process are believed; else the store is asked at each read whether they are still what it has. */
   local?: boolean;
+  /** Default 128,000,000. Of all copies, estimated. */
+  maxLocalBytes?: number;
   /** Default none. */
   siblings?: Siblings | undefined;
   observe: CacheObserver;

@@ -54,7 +54,7 @@ export class ReadThrough<V> {
     const load = neverRejecting(options.load);
     this.#flights = new Flights({ store, codec, load, ttlMs: (value) => this.#ttlMs(value), observe, time });
     this.#unfilled = new UnfilledLoads({ load, maxCalls: maxUnfilledCalls });
-    this.#local = new LocalTier({ store, now: () => time.now() });
+    this.#local = new LocalTier({ store, maxBytes: options.maxLocalBytes, now: () => time.now() });
     const drop = (owner: string, collection: string | undefined): void => this.#local.invalidated(owner, collection);
     this.#unconfirmed = new Unconfirmed({ invalidate: (owner, collection) => this.invalidate(owner, collection), drop, siblings, time });
     this.#receipts = new Receipts({

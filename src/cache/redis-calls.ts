@@ -1,107 +1,178 @@
 /**
- * Script calls for many keys: as few as the servers allow, one per server or per slot of a cluster, and none that holds a server up for long.
- * Invariant: a key is looked up only at the server that owns it, and answered with the generation that this server had when it was asked.
+ * One question to Redis about many keys: all that is asked in one turn of the event loop is as few script calls as the servers allow, one per
+ * server or per slot of a cluster, and none that holds a server up for long. A call costs both sides more than a key in it.
+ * Invariant: a key is looked up only at the server that owns it, and answered with the data set that this server had when it was asked.
  */
 import { slotOf } from './cluster-slots.js';
 import type { Argument, RedisNode } from './redis-node.js';
 import type { Script } from './redis-scripts.js';
 import type { RedisTopology } from './redis-topology.js';
 
-export interface RedisCallsOptions {
+/** What a server has: another one after each start and each promotion. */
+export interface DataSet {
+  readonly generation: string;
+  /** What is stored in it is marked so. */
+  readonly tag: string;
+}
+
+export interface Servers {
   topology: RedisTopology;
   keyOf: (owner: string) => string;
-  tagOf: (node: RedisNode) => string;
+  dataSetOf: (node: RedisNode) => DataSet;
 }
 
 /** How the keys of a script are asked about. */
-export interface Question<T, R> {
+export interface Question<T> {
   readonly script: Script;
   /** What is the same for all. */
   readonly head: (tag: string) => readonly Argument[];
-  readonly argsOf: (item: T) => readonly Argument[];
-  /** `reply`: an Error when the server has refused, or did not answer in time. */
-  readonly read: (reply: unknown, item: T, generation: string) => R;
+  /** Adds those of a key. */
+  readonly addArgs: (args: Argument[], item: T) => void;
   /** Whether servers are asked that do not answer in time at the moment. */
   readonly evenIfSlow?: boolean;
 }
 
-interface Batch<T> {
+/** What is asked in one call. */
+interface Batch {
+  readonly keys: string[];
+  readonly args: Argument[];
+}
+
+interface Sent {
+  /** In the order of the batches. */
+  readonly replies: readonly unknown[];
+  readonly dataSet: DataSet;
+}
+
+/** What is asked of a server in this turn. */
+interface Turn {
+  readonly batches: Batch[];
+  /** Those that have room, by slot. */
+  readonly open: Map<number, Batch>;
+  readonly sent: Promise<Sent>;
+}
+
+/** What is asked about together. */
+interface Part<T> {
   readonly node: RedisNode | undefined;
+  readonly slot: number;
   readonly items: T[];
+  /** Of the items, in the list that they are from. */
   readonly indexes: number[];
 }
 
-/** Redis does nothing else during a call. */
-const maxKeys = 100;
+/** What a server has answered about some of the keys. */
+export interface Answer<T> {
+  readonly items: readonly T[];
+  /** Of the items, in the list that they are from; undefined: they are all of it. */
+  readonly indexes: readonly number[] | undefined;
+  /** To a call in which the items stand behind each other, perhaps among others; an Error when the server has refused, or did not answer in time. */
+  readonly reply: unknown;
+  /** The place of the first of them in it. */
+  readonly first: number;
+  readonly dataSet: DataSet;
+}
+
+/** A call with as many is full. Redis does nothing else during a call. */
+const fullAt = 100;
 const outOfReach = new Error('Redis is out of reach');
+const unknownDataSet: DataSet = { generation: '', tag: '' };
 
-export class RedisCalls {
-  readonly #options: RedisCallsOptions;
+export class RedisCalls<T extends { readonly owner: string }> {
+  readonly #servers: Servers;
+  readonly #question: Question<T>;
+  readonly #turns = new Map<RedisNode, Turn>();
 
-  constructor(options: RedisCallsOptions) {
-    this.#options = options;
+  constructor(servers: Servers, question: Question<T>) {
+    this.#servers = servers;
+    this.#question = question;
   }
 
-  /** One round trip. In the order of `items`. Never rejects. */
-  async run<T extends { readonly owner: string }, R>(question: Question<T, R>, items: readonly T[]): Promise<R[]> {
-    const answers: R[] = [];
-    let isMisrouted = false;
-    const ask = async ([node, batches]: readonly [RedisNode | undefined, readonly Batch<T>[]]): Promise<void> => {
-      const generation = node?.generation ?? '';
-      const replies = await this.#ask(question, node, batches);
-      for (const [number, { items: some, indexes }] of batches.entries()) {
-        const reply = replies[number];
-        const each: readonly unknown[] = Array.isArray(reply) ? reply : [];
-        for (const [place, item] of some.entries()) answers[indexes[place] ?? 0] = question.read(Array.isArray(reply) ? each[place] : reply, item, generation);
-        isMisrouted ||= isRedirection(reply);
-      }
-    };
-    await Promise.all(this.#byNode(items).map(ask));
-    if (isMisrouted) this.#options.topology.misrouted();
-    return answers;
+  /** One round trip, together with all other calls of this turn. Never rejects. */
+  async run(items: readonly T[]): Promise<readonly Answer<T>[]> {
+    if (items.length === 0) return [];
+    const { single } = this.#servers.topology;
+    if (single && items.length <= fullAt) return [await this.#ask({ node: single, slot: 0, items, indexes: undefined })];
+    return Promise.all(this.#parts(items).map((part) => this.#ask(part)));
+  }
+
+  async #ask({ node, slot, items, indexes }: Pick<Part<T>, 'node' | 'slot'> & Pick<Answer<T>, 'items' | 'indexes'>): Promise<Answer<T>> {
+    const { addArgs, evenIfSlow = false } = this.#question;
+    if (node?.generation === undefined || (!node.isUsable && !evenIfSlow)) return { items, indexes, reply: outOfReach, first: 0, dataSet: unknownDataSet };
+    const { topology, keyOf } = this.#servers;
+    const turn = this.#turn(node);
+    const batch = batchOf(turn, slot);
+    const first = batch.keys.length;
+    for (const item of items) {
+      batch.keys.push(keyOf(item.owner));
+      addArgs(batch.args, item);
+    }
+    if (batch.keys.length >= fullAt) turn.open.delete(slot);
+    const { replies, dataSet } = await turn.sent;
+    const reply = replies[turn.batches.indexOf(batch)];
+    if (isRedirection(reply)) topology.misrouted();
+    return { items, indexes, reply, first, dataSet };
+  }
+
+  #turn(node: RedisNode): Turn {
+    const known = this.#turns.get(node);
+    if (known) return known;
+    const batches: Batch[] = [];
+    const sent = node.atEndOfTurn(() => {
+      this.#turns.delete(node);
+      return this.#send(node, batches);
+    });
+    const turn = { batches, open: new Map<number, Batch>(), sent };
+    this.#turns.set(node, turn);
+    return turn;
   }
 
   /** A pipeline, so that a server that is slow once is slow once. */
-  async #ask<T extends { readonly owner: string }>({ script, head, argsOf, evenIfSlow = false }: Question<T, unknown>, node: RedisNode | undefined, batches: readonly Batch<T>[]): Promise<unknown[]> {
-    if (!node || (!node.isUsable && !evenIfSlow)) return batches.map(() => outOfReach);
-    const { keyOf, tagOf } = this.#options;
-    const shared = head(tagOf(node));
-    const calls = batches.map(({ items }) => {
-      const args = [...shared];
-      for (const item of items) args.push(...argsOf(item));
-      return { keys: items.map(({ owner }) => keyOf(owner)), args };
-    });
-    return node.run(script, calls);
+  async #send(node: RedisNode, batches: readonly Batch[]): Promise<Sent> {
+    const dataSet = this.#servers.dataSetOf(node);
+    const { script, head } = this.#question;
+    const shared = head(dataSet.tag);
+    const calls = batches.map(({ keys, args }) => ({ keys, args: [...shared, ...args] }));
+    return { replies: await node.run(script, calls), dataSet };
   }
 
-  #byNode<T extends { readonly owner: string }>(items: readonly T[]): readonly (readonly [RedisNode | undefined, readonly Batch<T>[]])[] {
-    const all = new Map<RedisNode | undefined, Batch<T>[]>();
-    for (const batch of this.#batches(items)) {
-      const batches = all.get(batch.node);
-      if (batches) batches.push(batch);
-      else all.set(batch.node, [batch]);
-    }
-    return [...all];
-  }
-
-  #batches<T extends { readonly owner: string }>(items: readonly T[]): readonly Batch<T>[] {
-    const { topology, keyOf } = this.#options;
-    const full: Batch<T>[] = [];
-    const open = new Map<number, Batch<T>>();
+  #parts(items: readonly T[]): Part<T>[] {
+    const { topology, keyOf } = this.#servers;
+    const parts: Part<T>[] = [];
+    const open = new Map<number, Part<T>>();
     for (const [index, item] of items.entries()) {
       const key = topology.single ? '' : keyOf(item.owner);
       const slot = topology.single ? 0 : slotOf(key);
-      const batch = open.get(slot) ?? { node: topology.single ?? topology.nodeOf(key), items: [], indexes: [] };
-      batch.items.push(item);
-      batch.indexes.push(index);
-      if (batch.items.length < maxKeys) open.set(slot, batch);
-      else {
-        full.push(batch);
-        open.delete(slot);
+      let part = open.get(slot);
+      if (!part || part.items.length >= fullAt) {
+        part = { node: topology.single ?? topology.nodeOf(key), slot, items: [], indexes: [] };
+        parts.push(part);
+        open.set(slot, part);
       }
+      part.items.push(item);
+      part.indexes.push(index);
     }
-    return [...full, ...open.values()];
+    return parts;
   }
+}
+
+/** Where a reply has one element per key: what `read` makes of each, in the order of the list that was asked about. `reply` may be an Error. */
+export function perKey<T, R>(answers: readonly Answer<T>[], read: (reply: unknown, item: T, dataSet: DataSet) => R): R[] {
+  const results: R[] = [];
+  for (const { items, indexes, reply, first, dataSet } of answers) {
+    const each: readonly unknown[] | undefined = Array.isArray(reply) ? reply : undefined;
+    for (const [place, item] of items.entries()) results[indexes?.[place] ?? place] = read(each ? each[first + place] : reply, item, dataSet);
+  }
+  return results;
+}
+
+function batchOf({ batches, open }: Turn, slot: number): Batch {
+  const known = open.get(slot);
+  if (known) return known;
+  const batch = { keys: [], args: [] };
+  batches.push(batch);
+  open.set(slot, batch);
+  return batch;
 }
 
 function isRedirection(reply: unknown): boolean {

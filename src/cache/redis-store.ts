@@ -6,8 +6,7 @@ import type { Logger } from '../runtime/logger.js';
 import type { RedisAddress } from '../runtime/redis-address.js';
 import { announcementOf, everything, readAnnouncement } from './announcement.js';
 import { maxCollectionsPerOwner, type CacheStore, type Cause, type Fill, type LeaseRequest, type Lookup, type StoredValue, type StoreState, type StoreWatcher } from './cache-store.js';
-import { RedisCalls } from './redis-calls.js';
-import { Confirmations } from './redis-confirmations.js';
+import { perKey, RedisCalls, type DataSet, type Servers } from './redis-calls.js';
 import type { Call, RedisNode } from './redis-node.js';
 import { peeked, toLookup, type Peeked } from './redis-replies.js';
 import { RecentInvalidations, type Invalidation } from './recent-invalidations.js';
@@ -46,8 +45,11 @@ export class RedisStore implements CacheStore {
   readonly tier = 'redis';
   readonly #options: RedisStoreOptions;
   readonly #topology: RedisTopology;
-  readonly #calls: RedisCalls;
-  readonly #confirmations: Confirmations;
+  readonly #servers: Servers;
+  readonly #reads: RedisCalls<LeaseRequest>;
+  readonly #confirmations: RedisCalls<StoredValue>;
+  readonly #fills: RedisCalls<Fill>;
+  readonly #releases: RedisCalls<LeaseRequest>;
   readonly #watchers: StoreWatcher[] = [];
   readonly #staleMs: number;
   readonly #recent = new RecentInvalidations();
@@ -65,8 +67,16 @@ export class RedisStore implements CacheStore {
       lost: () => this.#lost(),
       log,
     });
-    this.#calls = new RedisCalls({ topology: this.#topology, keyOf: (owner) => this.#key(owner), tagOf: (node) => this.#tag(node) });
-    this.#confirmations = new Confirmations({ topology: this.#topology, tagOf: (node) => this.#tag(node) });
+    this.#servers = { topology: this.#topology, keyOf: (owner) => this.#key(owner), dataSetOf: (node) => this.#dataSet(node) };
+    this.#reads = this.#readsUpTo(Infinity);
+    this.#confirmations = new RedisCalls(this.#servers, { script: scripts.confirm, head: () => [], addArgs: (args, { collection, version }) => args.push(collection, version) });
+    this.#fills = new RedisCalls(this.#servers, {
+      script: scripts.fill,
+      head: (tag) => [tag],
+      addArgs: (args, { collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }) =>
+        args.push(collection, `${token}|${Math.ceil(ttlMs)}|${Math.ceil(freshMs)}|${Math.ceil(ageMs)}|${Math.ceil(endMs)}`, payload),
+    });
+    this.#releases = new RedisCalls(this.#servers, { script: scripts.release, head: () => [], addArgs: (args, { collection, token }) => args.push(collection, token), evenIfSlow: true });
   }
 
   /** Of a cluster: ready when all of its servers are. */
@@ -76,49 +86,27 @@ export class RedisStore implements CacheStore {
   }
 
   async readOrLease(requests: readonly LeaseRequest[], maxAgeMs: number): Promise<Lookup[]> {
-    const { leaseMs } = this.#options;
-    const maxAge = Math.min(maxAgeMs, Number.MAX_SAFE_INTEGER);
-    const unknown: LeaseRequest[] = [];
-    const lookups = await this.#calls.run(
-      {
-        script: scripts.readOrLease,
-        head: (tag) => [leaseMs, tag, fieldsPerCollection * maxCollectionsPerOwner, maxAge],
-        argsOf: ({ collection, token, known = '' }: LeaseRequest) => [collection, token, known],
-        read: (reply, request, generation) => {
-          if (reply instanceof Error) unknown.push(request);
-          return toLookup(reply, generation);
-        },
-      },
-      requests,
-    );
+    const reads = maxAgeMs === Infinity ? this.#reads : this.#readsUpTo(maxAgeMs);
+    const answers = await reads.run(requests);
     // A read that timed out may still be executed and then hold a lease that nobody knows of; a release behind it on the same
     // connection ends that, instead of making readers wait for the lease to expire.
-    if (unknown.length > 0) void this.release(unknown);
-    return lookups;
+    for (const { reply, items } of answers) if (reply instanceof Error) void this.release(items);
+    return perKey(answers, (reply, _request, { generation }) => toLookup(reply, generation));
   }
 
-  confirm(values: readonly StoredValue[]): Promise<boolean> {
-    return this.#confirmations.confirm(values.map(({ owner, collection, version }) => ({ key: this.#key(owner), collection, version })));
-  }
-
-  fill(fills: readonly Fill[]): Promise<boolean[]> {
-    return this.#calls.run(
-      {
-        script: scripts.fill,
-        head: (tag) => [tag],
-        argsOf: ({ collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }: Fill) => [
-          collection,
-          `${token}|${Math.ceil(ttlMs)}|${Math.ceil(freshMs)}|${Math.ceil(ageMs)}|${Math.ceil(endMs)}`,
-          payload,
-        ],
-        read: (reply) => reply === 1,
-      },
-      fills,
+  async confirm(values: readonly StoredValue[]): Promise<boolean> {
+    return (await this.#confirmations.run(values)).every(
+      // What was stored before the server became what it is may be there still, and is not to be believed.
+      ({ items, reply, first, dataSet: { tag } }) => items.every(({ version }) => version.startsWith(tag) && version[tag.length] === '|') && areAllIn(reply, first, items.length),
     );
+  }
+
+  async fill(fills: readonly Fill[]): Promise<boolean[]> {
+    return perKey(await this.#fills.run(fills), (reply) => reply === 1);
   }
 
   async release(requests: readonly LeaseRequest[]): Promise<void> {
-    await this.#calls.run({ script: scripts.release, head: () => [], argsOf: ({ collection, token }: LeaseRequest) => [collection, token], read: () => undefined, evenIfSlow: true }, requests);
+    await this.#releases.run(requests);
   }
 
   async invalidate(owner: string, collection: string | undefined, cause: Cause = {}): Promise<void> {
@@ -177,7 +165,7 @@ export class RedisStore implements CacheStore {
     const node = this.#ownerOf(key);
     const [seconds, micros] = await node.command((redis) => redis.time());
     const fields = await node.command((redis) => redis.hgetall(key));
-    return peeked(fields, { nowMs: Number(seconds) * 1_000 + Number(micros) / 1_000, tag: this.#tag(node) });
+    return peeked(fields, { nowMs: Number(seconds) * 1_000 + Number(micros) / 1_000, tag: this.#dataSet(node).tag });
   }
 
   /** Disconnects. Idempotent. */
@@ -199,6 +187,15 @@ export class RedisStore implements CacheStore {
     }
     await node.command((redis) => redis.publish(this.#options.keyPrefix, everything));
     return count;
+  }
+
+  #readsUpTo(maxAgeMs: number): RedisCalls<LeaseRequest> {
+    const maxAge = Math.min(maxAgeMs, Number.MAX_SAFE_INTEGER);
+    return new RedisCalls(this.#servers, {
+      script: scripts.readOrLease,
+      head: (tag) => [this.#options.leaseMs, tag, fieldsPerCollection * maxCollectionsPerOwner, maxAge],
+      addArgs: (args, { collection, token, known = '' }) => args.push(collection, token, known),
+    });
   }
 
   #invalidation({ owner, collection }: Invalidation, { eventId = '' }: Cause): Call {
@@ -252,8 +249,8 @@ export class RedisStore implements CacheStore {
     return node;
   }
 
-  #tag({ generation = '' }: RedisNode): string {
-    return `${this.#options.format}.${generation}`;
+  #dataSet({ generation = '' }: RedisNode): DataSet {
+    return { generation, tag: `${this.#options.format}.${generation}` };
   }
 
   #heard(message: string): void {
@@ -269,4 +266,9 @@ export class RedisStore implements CacheStore {
 
 function escapeGlob(text: string): string {
   return text.replace(/[*?[\]\\^]/g, '\\$&');
+}
+
+/** Whether `others`, the numbers of the keys of a call, from 1, that have another value or none, names none of `count` keys from `first` on. */
+function areAllIn(others: unknown, first: number, count: number): boolean {
+  return Array.isArray(others) && others.every((number) => typeof number === 'number' && (number <= first || number > first + count));
 }

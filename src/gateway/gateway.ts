@@ -95,7 +95,8 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
     mediaService: media.state,
     userService: users.state,
   });
-  const http = await startHttpServer({ host: settings.HOST, port: settings.PORT, services, parts, metricsPage, extraRoutes });
+  const { HOST: host, PORT: port } = settings;
+  const http = await startHttpServer({ host, port, services, parts, maxKeptBytes: (settings.CACHE_L1_MAX_MB * 1e6) / 2, metricsPage, extraRoutes });
   lifecycle.own('HTTP', () => http.stop(), httpStopMs);
   return { url: http.url, stop: () => lifecycle.stop() };
 }

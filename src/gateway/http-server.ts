@@ -24,6 +24,8 @@ export interface HttpServerOptions {
   port: number;
   services: Services;
   parts: () => Parts;
+  /** Of answers that are kept in this process, estimated. */
+  maxKeptBytes: number;
   metricsPage: MetricsPage;
   /** Routes of other programs that share the port, as in `npm start`. */
   extraRoutes: FastifyPluginAsync | undefined;
@@ -44,7 +46,7 @@ const drainMs = 7_000;
 
 /** Resolves once requests are answered. @throws Error when the address cannot be bound. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { host, port, services, parts, metricsPage, extraRoutes } = options;
+  const { host, port, services, parts, maxKeptBytes, metricsPage, extraRoutes } = options;
   const { metrics } = services;
   let enter = straightOn;
   const app = fastify({
@@ -81,7 +83,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   await app.register(graphql.routes);
   if (extraRoutes) await app.register(extraRoutes);
   enter = hotEntrance({
-    lane: new HotLane({ operations: apollo.operations, users: services.users, media: services.mediaReader }),
+    lane: new HotLane({ operations: apollo.operations, users: services.users, media: services.mediaReader, maxKeptBytes }),
     paths: graphqlPaths,
     contentTypeOf: graphql.contentTypeOf,
     requestIdOf,

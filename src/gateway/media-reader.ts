@@ -31,7 +31,7 @@ export const maxMediaPerQuery = 1_000;
 export interface MediaReaderOptions {
   client: Pick<MediaClient, 'filesByModels'>;
   store: CacheStore;
-  settings: Pick<Settings, 'CACHE_TTL_SECONDS' | 'CACHE_NEGATIVE_TTL_SECONDS' | 'CACHE_LEASE_MS' | 'CACHE_L1' | 'ORIGIN_MAX_CONCURRENCY'>;
+  settings: Pick<Settings, 'CACHE_TTL_SECONDS' | 'CACHE_NEGATIVE_TTL_SECONDS' | 'CACHE_LEASE_MS' | 'CACHE_L1' | 'CACHE_L1_MAX_MB' | 'ORIGIN_MAX_CONCURRENCY'>;
   observe: CacheObserver;
   /** Milliseconds that an entry may have been stored for when events may be missing, Infinity when none are; asked at each read. */
   maxAgeMs: () => number;
@@ -55,6 +55,7 @@ export class MediaReader {
       isNegative: ({ total }) => total === 0,
       maxUnfilledCalls: settings.ORIGIN_MAX_CONCURRENCY,
       local: settings.CACHE_L1 === 'on',
+      maxLocalBytes: (settings.CACHE_L1_MAX_MB * 1e6) / 2,
       maxWaitMs: settings.CACHE_LEASE_MS + originDeadlineMs,
       observe,
       maxAgeMs,

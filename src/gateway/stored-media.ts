@@ -35,14 +35,31 @@ function toRow(media: Media): StoredRow {
   ];
 }
 
-function fromRow([
-  [id, model_type, model_id, uuid, collection_name, name, file_name, mime_type],
-  [disk, conversions_disk, size],
-  [manipulations, custom_properties, generated_conversions, responsive_images],
-  [order_column, width, height, created_at, updated_at, sha256],
-]: StoredRow): Media {
-  const about = { id, model_type, model_id, uuid, collection_name, name, file_name, mime_type, disk, conversions_disk, size };
-  return { ...about, manipulations, custom_properties, generated_conversions, responsive_images, order_column, width, height, created_at, updated_at, sha256 };
+/** By index: to take a list apart by iterating over it costs several times as much, of all that a read from the store costs a tenth. */
+function fromRow([about, files, texts, others]: StoredRow): Media {
+  return {
+    id: about[0],
+    model_type: about[1],
+    model_id: about[2],
+    uuid: about[3],
+    collection_name: about[4],
+    name: about[5],
+    file_name: about[6],
+    mime_type: about[7],
+    disk: files[0],
+    conversions_disk: files[1],
+    size: files[2],
+    manipulations: texts[0],
+    custom_properties: texts[1],
+    generated_conversions: texts[2],
+    responsive_images: texts[3],
+    order_column: others[0],
+    width: others[1],
+    height: others[2],
+    created_at: others[3],
+    updated_at: others[4],
+    sha256: others[5],
+  };
 }
 
 const stored = z.tuple([number, text, z.array(storedRow)]);

@@ -226,7 +226,7 @@ async function afterAWhile(): Promise<undefined> {
 
 describe('the copies in a process', () => {
   const hit = (payload: string): Hit => ({ kind: 'hit', version: payload, payload, ageMs: 0, ttlMs: ttl, endMs: ttl, freshMs: ttl, refresh: false, generation: 'g', lastEventId: undefined });
-  const tierOf = (bounds: { maxOwners?: number; maxBytes?: number }): LocalTier<string> =>
+  const tierOf = (bounds: { maxBytes: number }): LocalTier<string> =>
     new LocalTier({ store: { watch: () => undefined, isCoherent: () => true }, now: () => 0, ...bounds });
   const copy = (tier: LocalTier<string>, key: EntryKey, payload = ''): void => {
     const ticket = tier.begin(key);
@@ -236,8 +236,8 @@ describe('the copies in a process', () => {
   };
   const ownersKept = (tier: LocalTier<string>, count: number): number[] => Array.from({ length: count }, (_, index) => index).filter((index) => tier.get(`User:${index}`, 'c'));
 
-  it('are of so many owners at most: the least recently used goes first', () => {
-    const tier = tierOf({ maxOwners: 3 });
+  it('are dropped when they are too many: the least recently used goes first', () => {
+    const tier = tierOf({ maxBytes: 1_000 });
     for (let index = 0; index < 3; index += 1) copy(tier, { owner: `User:${index}`, collection: 'c' });
     tier.get('User:0', 'c');
     copy(tier, { owner: 'User:3', collection: 'c' });
@@ -270,7 +270,7 @@ describe('the copies in a process', () => {
       fc.tuple(fc.constant('lose' as const), key),
     );
     const property = fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
-      const tier = tierOf({ maxOwners: 2, maxBytes: 2_000 });
+      const tier = tierOf({ maxBytes: 1_600 });
       const given: { key: EntryKey; copy: Copy<string> }[] = [];
       for (const [what, { owner, collection }] of changes) {
         if (what === 'copy') copy(tier, { owner, collection }, 'x'.repeat(collection === 'b' ? 300 : 10));

@@ -78,6 +78,7 @@ const unusable: Record<SettingName, readonly string[]> = {
   CACHE_NEGATIVE_TTL_SECONDS: wholeNumbers(1, 31_536_000),
   CACHE_STALE_IF_ERROR_SECONDS: wholeNumbers(0, 31_536_000),
   CACHE_L1: ['yes', 'ON', 'true'],
+  CACHE_L1_MAX_MB: wholeNumbers(2, 65_536),
   CACHE_L1_LEASE_MS: wholeNumbers(10, 60_000),
   CACHE_LEASE_MS: wholeNumbers(10, 600_000),
   CACHE_UNSYNCED_MAX_AGE_SECONDS: wholeNumbers(0, 31_536_000),

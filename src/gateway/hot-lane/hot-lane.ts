@@ -25,6 +25,8 @@ export interface HotLaneOptions {
   operations: Operations;
   users: Pick<UserClient, 'peek' | 'getMany' | 'again'>;
   media: Pick<MediaReader, 'readNow' | 'readWithReceipt' | 'again'>;
+  /** Of answers that are kept, estimated. */
+  maxKeptBytes: number;
 }
 
 /** A root and what it asks for: its models by their ids, or one query of media. */
@@ -44,7 +46,7 @@ export class HotLane {
 
   constructor(options: HotLaneOptions) {
     this.#options = options;
-    this.#kept = new KeptAnswers(options);
+    this.#kept = new KeptAnswers({ ...options, maxBytes: options.maxKeptBytes });
   }
 
   /** To a POST with this body. Undefined: not an operation of this lane. A text at once when everything is in this process. */

@@ -17,28 +17,31 @@ export interface KeptAnswer {
 export interface KeptAnswersOptions {
   users: Pick<UserClient, 'again'>;
   media: Pick<MediaReader, 'again'>;
-  /** Default 8,388,608. Of requests and answers, twice: those asked for of late, and those of the time before. */
-  maxCharacters?: number;
+  /** Estimated. */
+  maxBytes: number;
 }
 
 /** Places for what was asked for once; of two at the same place, one is kept sooner than it should be. */
-const places = 16_384;
+const places = 131_072;
 /** So many of the bytes of a request decide its place. */
 const samples = 256;
-/** Of all characters, the share that one answer may take. */
-const maxShare = 1 / 16;
+/** Of all bytes, the share that one answer may take. */
+const maxShare = 1 / 32;
+/** What is held with an answer: its receipt, and its place. */
+const overheadBytes = 700;
 
 export class KeptAnswers {
   readonly #options: KeptAnswersOptions;
-  readonly #maxCharacters: number;
+  /** Of those asked for of late, and of those of the time before. */
+  readonly #maxBytesEach: number;
   readonly #askedOnce = new Int32Array(places);
   #late = new Map<string, KeptAnswer>();
   #before: ReadonlyMap<string, KeptAnswer> = new Map();
-  #characters = 0;
+  #bytes = 0;
 
   constructor(options: KeptAnswersOptions) {
     this.#options = options;
-    this.#maxCharacters = options.maxCharacters ?? 8_388_608;
+    this.#maxBytesEach = options.maxBytes / 2;
   }
 
   /** Undefined when it has to be made anew. A promise where the store must be asked. */
@@ -60,14 +63,14 @@ export class KeptAnswers {
   }
 
   keep(request: string, kept: KeptAnswer): void {
-    const size = request.length + kept.text.length;
-    if (size > this.#maxCharacters * maxShare) return;
+    const size = sizeOf(request, kept);
+    if (size > this.#options.maxBytes * maxShare) return;
     const replaced = this.#late.get(request);
-    this.#characters += size - (replaced ? request.length + replaced.text.length : 0);
-    if (this.#characters > this.#maxCharacters) {
+    this.#bytes += size - (replaced ? sizeOf(request, replaced) : 0);
+    if (this.#bytes > this.#maxBytesEach) {
       this.#before = this.#late;
       this.#late = new Map();
-      this.#characters = size;
+      this.#bytes = size;
     }
     this.#late.set(request, kept);
   }
@@ -76,6 +79,10 @@ export class KeptAnswers {
     if (this.#before.size > 0 && !this.#late.has(request)) this.keep(request, kept);
     return kept.text;
   }
+}
+
+function sizeOf(request: string, { text }: KeptAnswer): number {
+  return request.length + text.length + overheadBytes;
 }
 
 /** FNV-1a, https://datatracker.ietf.org/doc/html/draft-eastlake-fnv, of a sample. */

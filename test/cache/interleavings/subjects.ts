@@ -15,8 +15,6 @@ export interface Patch {
 
 const product = ['src/cache', 'src/runtime'];
 const harness = 'test/cache/interleavings';
-/** Of each run, thousands of tables for copies are made: large ones would take most of its time. */
-const smallTables: Patch = { file: 'local-tier.ts', original: 'maxOwners = 100_000', replacement: 'maxOwners = 100' };
 
 export class Subjects {
   readonly #directory: string;
@@ -41,7 +39,7 @@ export class Subjects {
   /** Resolves with the folder of the product's modules, patched. @throws Error when the source no longer has the text that is to be patched. */
   async make(name: string, patches: readonly Patch[]): Promise<string> {
     const root = join(this.#directory, name.replaceAll(/\W+/g, '-'));
-    await Promise.all(product.map((room) => transpile(room, join(root, room), [smallTables, ...patches])));
+    await Promise.all(product.map((room) => transpile(room, join(root, room), patches)));
     return join(root, 'src/cache');
   }
 
