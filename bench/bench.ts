@@ -26,29 +26,38 @@ async function run(chosen: Options): Promise<void> {
   process.once('SIGINT', () => void services.stop().finally(() => process.exit(130)));
   const measurements: Measurement[] = [];
   try {
-    for (const question of chosen.questions) {
+    for (const variants of byName(chosen.questions)) {
       // One after the other: they share the cores.
       // oxlint-disable-next-line no-await-in-loop
-      for await (const measured of ask(question, chosen, { services, machine })) {
+      for await (const measured of ask(variants, chosen, { services, machine })) {
         measurements.push(...measured);
         if (chosen.out !== undefined) await write(resolve(root, chosen.out), about, measurements);
       }
-      for (const answer of summarise(measurements.filter((measurement) => measurement.question === question.title))) say(`\n${tableOf(answer)}\n`);
+      const titles = variants.map(({ title }) => title);
+      for (const answer of summarise(measurements.filter(({ question }) => titles.includes(question)))) say(`\n${tableOf(answer)}\n`);
     }
   } finally {
     await services.stop();
   }
 }
 
-/** All rounds of one question, each given as it ends. The order of the contenders is another in each round, so that no one always comes after the same. */
-async function* ask(question: Question, { contenders, rounds, seconds, tries, profile }: Options, stage: { services: Services; machine: Machine }): AsyncGenerator<Measurement[]> {
-  const asked = contenders.filter((contender) => question.suits(contender));
+/** Variants of one question are asked in the same rounds: what is compared is measured within minutes of each other. */
+function byName(questions: readonly Question[]): readonly (readonly Question[])[] {
+  const names = [...new Set(questions.map(({ name }) => name))];
+  return names.map((name) => questions.filter((question) => question.name === name));
+}
+
+/** All rounds, each given as it ends. The order of the contenders is another in each round, so that no one always comes after the same. */
+async function* ask(variants: readonly Question[], { contenders, rounds, seconds, tries, profile }: Options, stage: { services: Services; machine: Machine }): AsyncGenerator<Measurement[]> {
   const nodeArgs = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(root, profile)}`];
+  let isFirst = true;
   for (let round = 0; round < rounds; round += 1) {
     const measurements: Measurement[] = [];
-    for (const [index, contender] of rotated(asked, round).entries()) {
-      const turn = `${question.title}, ${round * asked.length + index + 1} of ${rounds * asked.length}`;
-      const plan = { ...stage, round, seconds, nodeArgs, flush: round + index === 0 || !question.keepsRedis };
+    const turns = variants.flatMap((question) => rotated(contenders.filter((contender) => question.suits(contender)), round).map((contender) => ({ question, contender })));
+    for (const [index, { question, contender }] of turns.entries()) {
+      const turn = `${question.title}, ${round * turns.length + index + 1} of ${rounds * turns.length}`;
+      const plan = { ...stage, round, seconds, nodeArgs, flush: isFirst || !question.keepsRedis };
+      isFirst = false;
       try {
         // oxlint-disable-next-line no-await-in-loop
         const measurement = await quietest(tries, contender, question, plan);

@@ -81,6 +81,9 @@ const media: MediaServiceHandlers = {
   ImportFile: unused,
   VerifyFile: unused,
   GetStats: unused,
+  GetMessages: unused,
+  ListMessages: unused,
+  RetryMessageMedia: unused,
 };
 const users: UserServiceHandlers = { GetUsers: serve(({ ids }) => ({ results: ids.map((id) => ({ user: userOf(id) })) })) };
 

@@ -8,6 +8,7 @@ import { connectBus } from './messaging/connect-bus.js';
 import { createMemoryBus } from './messaging/memory-bus.js';
 import { startWith, type Lifecycle } from './runtime/lifecycle.js';
 import type { Logger } from './runtime/logger.js';
+import { createProviders } from './providers/providers.js';
 import { runProgram, type Running } from './runtime/program.js';
 import { SettingsError, type Settings } from './runtime/settings.js';
 import { createUsersService } from './users/users-service.js';
@@ -32,7 +33,8 @@ async function startAll(settings: Settings, log: Logger, lifecycle: Lifecycle): 
   const users = await createUsersService(settings, log);
   lifecycle.own('user service', () => users.stop());
   let gatewayUrl = '';
-  const media = await createMediaService({ settings, log, bus, publicUrl: () => settings.MEDIA_PUBLIC_URL ?? gatewayUrl });
+  const providers = createProviders(settings, log);
+  const media = await createMediaService({ settings, log, bus, publicUrl: () => settings.MEDIA_PUBLIC_URL ?? gatewayUrl, providers });
   lifecycle.own('media service', () => media.stop(), 8_000);
   const targets = { MEDIA_SERVICE_ADDR: media.grpcAddress, USER_SERVICE_ADDR: users.grpcAddress };
   const gateway = await createGateway({ settings: { ...settings, ...targets }, log, store, bus, extraRoutes: media.routes, extraMetrics: [media.registry] });

@@ -42,25 +42,24 @@ export type Landing<V> =
   | { readonly kind: 'refused'; readonly value: V }
   | { readonly kind: 'failed'; readonly error: Error };
 
+/** How each of several loads ended, by its place among them. Made when somebody asks, which seldom happens. */
+export type Landings<V> = (index: number) => Landing<V>;
+
 export interface Flight<V> {
   /** What the origin has answered: new enough for those who had it asked. */
   readonly loaded: Promise<readonly (V | Error)[]>;
   /** When the fills are through. */
-  readonly landed: Promise<readonly Landing<V>[]>;
+  readonly landed: Promise<Landings<V>>;
 }
 
 /** A load that can still be joined: one of those that land together. */
 interface Open<V> {
-  readonly landed: Promise<readonly Landing<V>[]>;
+  readonly landed: Promise<Landings<V>>;
   readonly index: number;
 }
 
 /** For what cannot be. */
 export const noLanding = { kind: 'failed', error: new Error('the load ended without a result') } as const;
-
-type Outcome<V> =
-  | { readonly key: EntryKey; readonly fill: Fill; readonly stored: Landing<V>; readonly otherwise: Landing<V> }
-  | { readonly key: EntryKey; readonly fill?: undefined; readonly stored?: undefined; readonly otherwise: Landing<V> };
 
 /** Of its time to live, the share after which a value is loaded anew. */
 const freshShare = 0.9;
@@ -81,7 +80,7 @@ export class Flights<V> {
   /** The load of this entry that can still be joined. Never rejects. */
   open(id: string): Promise<Landing<V>> | undefined {
     const open = this.#open.get(id);
-    return open?.landed.then((landings) => landings[open.index] ?? noLanding);
+    return open?.landed.then((landingAt) => landingAt(open.index));
   }
 
   /** One origin call for all; both in the order of `leased`. Never rejects. */
@@ -98,47 +97,55 @@ export class Flights<V> {
     return { loaded, landed };
   }
 
-  async #land(leased: readonly Leased[], { values, startedAt }: { values: readonly (V | Error)[]; startedAt: number }): Promise<Landing<V>[]> {
-    const { store, observe } = this.#options;
-    const waitedMs = this.#options.time.now() - startedAt;
-    const loaded = leased.map((item, index) => this.#outcome(item, values[index] ?? noLanding.error, waitedMs));
-    const fills = loaded.flatMap(({ fill }) => fill ?? []);
-    const released = leased.filter((_, index) => !loaded[index]?.fill).map(({ request }) => request);
-    const [accepted] = await Promise.all([fills.length > 0 ? store.fill(fills) : [], released.length > 0 ? store.release(released) : undefined]);
+  async #land(leased: readonly Leased[], { values, startedAt }: { values: readonly (V | Error)[]; startedAt: number }): Promise<Landings<V>> {
+    const { store, observe, time } = this.#options;
+    const waitedMs = time.now() - startedAt;
+    const fills = leased.map((item, index) => this.#fill(item, values[index] ?? noLanding.error, waitedMs));
+    const sent = fills.filter((fill) => fill !== undefined);
+    const released = leased.filter((_, index) => !fills[index]).map(({ request }) => request);
+    const [accepted] = await Promise.all([sent.length > 0 ? store.fill(sent) : [], released.length > 0 ? store.release(released) : undefined]);
+    const stored = new Set<number>();
     let next = 0;
-    return loaded.map(({ key, fill, stored, otherwise }) => {
-      if (!fill) return otherwise;
-      if (accepted[next++]) return stored;
-      observe({ type: 'fill-refused', key });
-      return otherwise;
-    });
+    for (const [index, { key }] of leased.entries()) {
+      if (!fills[index]) continue;
+      if (accepted[next++]) stored.add(index);
+      else observe({ type: 'fill-refused', key });
+    }
+    return (index) => this.#landing(values[index] ?? noLanding.error, stored.has(index) ? 'stored' : 'refused', leased[index]?.stale);
   }
 
   /** Nothing is stored. */
-  async #abandon(leased: readonly Leased[], values: readonly (V | Error)[]): Promise<Landing<V>[]> {
+  async #abandon(leased: readonly Leased[], values: readonly (V | Error)[]): Promise<Landings<V>> {
     await this.#options.store.release(leased.map(({ request }) => request));
-    return values.map((value) => (value instanceof Error ? { kind: 'failed', error: value } : { kind: 'refused', value }));
+    return (index) => this.#landing(values[index] ?? noLanding.error, 'refused', undefined);
   }
 
-  /** What to send to the store, and how the load has landed when that is accepted, and otherwise. */
-  #outcome({ key, request, stale }: Leased, value: V | Error, waitedMs: number): Outcome<V> {
+  #landing(value: V | Error, kind: 'stored' | 'refused', stale: Stored | undefined): Landing<V> {
+    if (!(value instanceof Error)) return kind === 'stored' ? { kind, value, stale: undefined } : { kind, value };
+    // Served only on proof that it was not invalidated since.
+    return kind === 'stored' && stale ? { kind, value: this.#options.codec.decode(stale.payload), stale } : { kind: 'failed', error: value };
+  }
+
+  /** What to send to the store; undefined: nothing, the lease goes back. */
+  #fill({ request, stale }: Leased, value: V | Error, waitedMs: number): Fill | undefined {
     const { codec, ttlMs, time } = this.#options;
     if (!(value instanceof Error)) {
       // Jitter: entries that were made together do not end together.
       const ttl = ttlMs(value) * (1 - time.random() / 10);
       const { owner, collection, token } = request;
-      const fill = { owner, collection, token, payload: codec.encode(value), ttlMs: ttl, freshMs: ttl * freshShare, ageMs: waitedMs };
-      return { key, fill, stored: { kind: 'stored', value, stale: undefined }, otherwise: { kind: 'refused', value } };
+      return { owner, collection, token, payload: codec.encode(value), ttlMs: ttl, freshMs: ttl * freshShare, ageMs: waitedMs };
     }
-    const otherwise = { kind: 'failed', error: value } as const;
-    if (!stale || stale.endMs <= waitedMs) return { key, otherwise };
-    try {
-      // Served only on proof that it was not invalidated since.
-      const stored: Landing<V> = { kind: 'stored', value: codec.decode(stale.payload), stale };
-      return { key, fill: { ...request, payload: stale.payload, ...prolonged(stale, waitedMs) }, stored, otherwise };
-    } catch {
-      return { key, otherwise };
-    }
+    if (!stale || stale.endMs <= waitedMs || !canDecode(codec, stale.payload)) return undefined;
+    return { ...request, payload: stale.payload, ...prolonged(stale, waitedMs) };
+  }
+}
+
+function canDecode(codec: Codec<unknown>, payload: string): boolean {
+  try {
+    codec.decode(payload);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -38,10 +38,13 @@ export class LocalReads<V> {
     return copy;
   }
 
-  /** Whether `find` would give these copies of their keys again, for a tenth of its price; it does not keep what is used from being dropped. */
-  again(found: readonly KeyedCopy<V>[]): boolean {
+  /** Whether `find` would give these copies of their keys again, for a tenth of its price. Only with `isUse` it counts as a use, which keeps them from being dropped. */
+  again(found: readonly KeyedCopy<V>[], isUse: boolean): boolean {
     const { local, isDistrusted, now } = this.#options;
-    for (const { key, copy } of found) if (!local.holds(copy, key.owner, now) || isDistrusted(key.owner)) return false;
+    for (const { key, copy } of found) {
+      if (!local.holds(copy, key.owner, now) || isDistrusted(key.owner)) return false;
+      if (isUse) local.known(key.owner, key.collection);
+    }
     this.#found.push(...found);
     return true;
   }

@@ -208,10 +208,10 @@ export class ReadThrough<V> {
     const { loaded, landed } = this.#flights.load(leased);
     this.#keepUntilDone(landed);
     const values = await loaded;
-    const landings = values.some((value) => value instanceof Error) ? await landed : [];
+    const landingAt = values.some((value) => value instanceof Error) ? await landed : undefined;
     for (const [index, read] of leased.entries()) {
       const value = values[index] ?? noLanding.error;
-      if (value instanceof Error) round.land(read, landings[index] ?? noLanding, false);
+      if (value instanceof Error) round.land(read, landingAt?.(index) ?? noLanding, false);
       else round.loaded(read, value);
     }
   }

@@ -77,6 +77,19 @@ export function checkedProperties(value: unknown): string | undefined {
   return value === undefined || value === null ? undefined : JSON.stringify(checked('customProperties', properties, value));
 }
 
+/** Of messages in one answer. */
+const [usualPage, maxPage] = [20, 50];
+const first = z.int().min(1, `must be from 1 to ${maxPage}`).max(maxPage, `must be from 1 to ${maxPage}`);
+
+/** The latest `first` messages before the cursor `after`, of everybody or of one. */
+export function checkedPage(page: { first?: number | null; after?: string | null; from?: string | null }): { first: number; after: string; from: string } {
+  return {
+    first: checked('first', first, page.first ?? usualPage),
+    after: page.after ? checkIdentifier('after', page.after) : '',
+    from: page.from ? checkIdentifier('from', page.from) : '',
+  };
+}
+
 export interface SourceInput {
   sourceUrl?: string | null;
   provider?: string | null;

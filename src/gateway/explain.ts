@@ -2,9 +2,9 @@
  * What `x-cache-explain` shows: per media field of one request, where its value came from.
  * Invariant: only who knows `EXPLAIN_TOKEN` gets it, and without it nothing is collected.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Answered, CacheEvent, Source } from '../cache/cache-events.js';
 import { entryId } from '../cache/cache-store.js';
+import { isSameSecret } from '../runtime/same-secret.js';
 import { entryKey, type MediaQuery } from './media-reader.js';
 
 export const explainHeader = 'x-cache-explain';
@@ -64,11 +64,7 @@ export class Explain {
 /** Whether a request may be explained; takes the same time for every wrong token. */
 export function mayExplain(token: string | undefined, header: string | readonly string[] | undefined): boolean {
   if (token === undefined || typeof header !== 'string') return false;
-  return timingSafeEqual(digest(header), digest(token));
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return isSameSecret(header, token);
 }
 
 function rounded(ms: number | undefined): number | null {

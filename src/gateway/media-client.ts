@@ -8,8 +8,11 @@ import { AppError } from '../contract/errors.js';
 import type { DeleteFileResponse } from '../contract/generated/media/v1/DeleteFileResponse.js';
 import type { FileURL } from '../contract/generated/media/v1/FileURL.js';
 import type { ImportFileRequestInput } from '../contract/generated/media/v1/ImportFileRequest.js';
+import type { ListMessagesRequestInput } from '../contract/generated/media/v1/ListMessagesRequest.js';
+import type { ListMessagesResponse } from '../contract/generated/media/v1/ListMessagesResponse.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
 import type { MediaServiceClient } from '../contract/generated/media/v1/MediaService.js';
+import type { Message } from '../contract/generated/media/v1/Message.js';
 import type { ModelFiles } from '../contract/generated/media/v1/ModelFiles.js';
 import type { ModelQueryInput } from '../contract/generated/media/v1/ModelQuery.js';
 import type { ReorderFilesRequestInput } from '../contract/generated/media/v1/ReorderFilesRequest.js';
@@ -75,8 +78,8 @@ export class MediaClient {
 
   /** Returns without waiting for the service: it connects, and reconnects for ever, by itself. */
   static async connect(settings: Settings): Promise<MediaClient> {
-    const reads = ['GetFileByID', 'GetFileByUUID', 'GetFilesByModel', 'GetFilesByModels', 'GetFileURLs'];
-    const retried = [...reads, 'UpdateFile', 'ReorderFiles', 'DeleteFile'];
+    const reads = ['GetFileByID', 'GetFileByUUID', 'GetFilesByModel', 'GetFilesByModels', 'GetFileURLs', 'GetMessages', 'ListMessages'];
+    const retried = [...reads, 'UpdateFile', 'ReorderFiles', 'DeleteFile', 'RetryMessageMedia'];
     const options = channelOptions(retried.map((method) => `media.v1.MediaService/${method}`));
     const client = new MediaService(formatHostPort(settings.MEDIA_SERVICE_ADDR), await clientCredentials(settings), options);
     client.getChannel().getConnectivityState(true);
@@ -145,6 +148,22 @@ export class MediaClient {
   /** Idempotent. The collection in its new order. */
   reorder(request: ReorderFilesRequestInput): Promise<ModelFiles> {
     return this.#call(() => unary(this.#client, methods.ReorderFiles, request, reorderDeadlineMs));
+  }
+
+  /** In the order of `ids`, at most 500; undefined for an unknown one. */
+  async messages(ids: readonly string[]): Promise<(Message | undefined)[]> {
+    const { results } = await this.#call(() => unary(this.#client, methods.GetMessages, { ids: [...ids] }, readDeadlineMs));
+    return results.map(({ message }) => message ?? undefined);
+  }
+
+  /** The latest first. */
+  listMessages(query: ListMessagesRequestInput): Promise<ListMessagesResponse> {
+    return this.#call(() => unary(this.#client, methods.ListMessages, query, readDeadlineMs));
+  }
+
+  /** Idempotent. */
+  retryMessageMedia(id: string): Promise<Message> {
+    return this.#call(() => unary(this.#client, methods.RetryMessageMedia, { id }, writeDeadlineMs));
   }
 
   /** Idempotent. */

@@ -19,7 +19,7 @@ const pointsOf = new Map([
   ['url', 2],
   ['modelMediaURL', 3],
   ['importMedia', 500],
-  ...['media', 'mediaByUUID', 'mediaURL', 'uploadFile', 'updateMedia', 'reorderMedia', 'deleteMedia'].map((field) => [field, 20] as const),
+  ...['media', 'mediaByUUID', 'mediaURL', 'uploadFile', 'updateMedia', 'reorderMedia', 'deleteMedia', 'message', 'messages', 'retryMessageMedia'].map((field) => [field, 20] as const),
 ]);
 
 const estimate: ComplexityEstimator = ({ field, args, childComplexity }) => {

@@ -2,6 +2,7 @@
 import DataLoader from 'dataloader';
 import type { FileURL } from '../contract/generated/media/v1/FileURL.js';
 import type { Media } from '../contract/generated/media/v1/Media.js';
+import type { Message } from '../contract/generated/media/v1/Message.js';
 import type { User } from '../contract/generated/user/v1/User.js';
 import { maxBatchSize } from '../contract/services.js';
 import { AppError } from '../contract/errors.js';
@@ -32,6 +33,7 @@ export interface Loaders {
   mediaById: DataLoader<string, Media | undefined>;
   mediaUrl: (query: UrlQuery) => Promise<FileURL>;
   user: DataLoader<string, User | undefined>;
+  message: DataLoader<string, Message | undefined>;
 }
 
 export interface UrlQuery {
@@ -86,6 +88,7 @@ function createLoaders({ media, mediaReader, users }: Services, explain: Explain
     mediaById: new DataLoader((ids) => Promise.all(ids.map((id) => media.getById(id).catch(asError))), { maxBatchSize }),
     mediaUrl: urlLoaders(media),
     user: new DataLoader((ids) => users.getMany(ids), { maxBatchSize }),
+    message: new DataLoader((ids) => media.messages(ids), { maxBatchSize }),
   };
 }
 

@@ -6,6 +6,7 @@ import { checkIdentifier } from '../contract/identifier.js';
 import { checkedUserIds } from './arguments.js';
 import { mediaMutations } from './media-mutations.js';
 import { fixedMediaFields, mediaResolvers, type FixedResolver } from './media-resolvers.js';
+import { messageResolvers } from './message-resolvers.js';
 import type { RequestContext } from './request-context.js';
 
 const scalars: IResolvers<unknown, RequestContext> = {
@@ -28,7 +29,7 @@ const models: IResolvers<unknown, RequestContext> = {
   User: { ...fixedUserFields },
 };
 
-export const resolvers: readonly IResolvers<unknown, RequestContext>[] = [scalars, models, mediaResolvers, mediaMutations];
+export const resolvers: readonly IResolvers<unknown, RequestContext>[] = [scalars, models, mediaResolvers, mediaMutations, messageResolvers];
 
 /** The resolvers of fields that follow from their parents alone, by type and field. */
 export const fixedResolvers: Readonly<Record<string, Readonly<Record<string, FixedResolver>>>> = { Media: fixedMediaFields, User: fixedUserFields };

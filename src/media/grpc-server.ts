@@ -9,6 +9,7 @@ import { AppError } from '../contract/errors.js';
 import type { ImportFileRequest } from '../contract/generated/media/v1/ImportFileRequest.js';
 import type { MediaInput } from '../contract/generated/media/v1/Media.js';
 import type { MediaServiceHandlers } from '../contract/generated/media/v1/MediaService.js';
+import type { MessageInput } from '../contract/generated/media/v1/Message.js';
 import type { ModelFilesInput } from '../contract/generated/media/v1/ModelFiles.js';
 import type { ModelQuery as ModelQueryMessage } from '../contract/generated/media/v1/ModelQuery.js';
 import { toGrpcError } from '../contract/grpc-errors.js';
@@ -19,6 +20,8 @@ import { listenGrpc, serverCredentials, type TlsFiles } from '../runtime/grpc.js
 import type { Logger } from '../runtime/logger.js';
 import type { HostPort } from '../runtime/setting-types.js';
 import { InFlight } from './in-flight.js';
+import type { Message } from './messages/message-store.js';
+import type { Messages } from './messages/messages.js';
 import type { ImportSource } from './import/fetched-file.js';
 import type { Library, ModelMedia } from './library.js';
 import type { Integrity } from './upkeep/integrity.js';
@@ -31,6 +34,7 @@ export interface MediaGrpcOptions {
   library: Library;
   integrity: Pick<Integrity, 'verify'>;
   statistics: Pick<Statistics, 'read'>;
+  messages: Pick<Messages, 'find' | 'list' | 'retry'>;
   log: Logger;
   address: HostPort;
   tls: TlsFiles;
@@ -83,7 +87,7 @@ export async function startMediaGrpc(options: MediaGrpcOptions): Promise<MediaGr
   return { address: listening.address, stop: () => (stopped ??= stop()) };
 }
 
-function handlers({ library, integrity, statistics, log, uploadTimeouts = { idleMs: 30_000, totalMs: 300_000 } }: MediaGrpcOptions, inFlight: InFlight): MediaServiceHandlers {
+function handlers({ library, integrity, statistics, messages, log, uploadTimeouts = { idleMs: 30_000, totalMs: 300_000 } }: MediaGrpcOptions, inFlight: InFlight): MediaServiceHandlers {
   const failure = (error: unknown): Partial<ServiceError> => {
     if (error instanceof UploadAborted) return { code: status.ABORTED, details: error.message };
     const answer = toGrpcError(error);
@@ -146,6 +150,16 @@ function handlers({ library, integrity, statistics, log, uploadTimeouts = { idle
       return { state, sha256, size };
     }),
     GetStats: unary(() => statistics.read()),
+    GetMessages: unary(async ({ ids }) => {
+      checkBatch(ids, 'messages');
+      const known = await messages.find(ids);
+      return { results: known.map((message) => (message ? { message: messageMessage(message) } : {})) };
+    }),
+    ListMessages: unary(async (query) => {
+      const page = await messages.list(query);
+      return { messages: page.messages.map(messageMessage), has_more: page.hasMore };
+    }),
+    RetryMessageMedia: unary(async ({ id }) => messageMessage(await messages.retry(id))),
   };
 }
 
@@ -183,6 +197,22 @@ function fromQuery(query: ModelQueryMessage): ModelQuery {
 
 function filesMessage(files: ModelMedia | undefined): ModelFilesInput {
   return { media: files?.media.map(toMessage) ?? [], total: files?.total ?? 0, fallback_url: files?.fallbackUrl ?? '' };
+}
+
+function messageMessage(message: Message): MessageInput {
+  return {
+    id: message.id,
+    provider: message.provider,
+    from: message.from ?? '',
+    type: message.type,
+    sent_at: message.sentAt ?? '',
+    received_at: message.receivedAt,
+    media_state: message.state,
+    reason: message.reason ?? '',
+    code: message.code ?? '',
+    retryable: message.retryable,
+    cursor: message.cursor,
+  };
 }
 
 function toMessage(media: Media): MediaInput {

@@ -10,6 +10,7 @@ import { safeFileName, stemOf } from './files/file-names.js';
 import { inspectFile, isConvertible } from './files/file-types.js';
 import type { SignedUrl, UrlSigner } from './http/signed-urls.js';
 import { sourceName, type FetchedFile, type ImportSource } from './import/fetched-file.js';
+import type { ImportLimits } from './import/importer.js';
 import type { ConversionStore } from './rows/conversion-store.js';
 import type { Counters } from './rows/counters.js';
 import type { Origin } from './rows/sources.js';
@@ -52,7 +53,7 @@ export interface LibraryOptions {
   collections: Collections;
   importer: {
     /** Calls `use` with the file that is at `source`, again when a stored copy vanishes before its commit; what `use` does not commit is not kept. */
-    withFile<T>(source: ImportSource, limits: { maxBytes: number }, use: (file: FetchedFile) => Promise<T>): Promise<T>;
+    withFile<T>(source: ImportSource, limits: ImportLimits, use: (file: FetchedFile) => Promise<T>): Promise<T>;
   };
   signer: UrlSigner;
   /** Base of the signed URLs; asked each time. */
@@ -94,14 +95,14 @@ export class Library {
    * Adds the file that is at `source` to the end of a collection. An empty `fileName`: what the source calls it.
    * @throws AppError as `upload`, and IMPORT_REFUSED, IMPORT_FAILED.
    */
-  async import(request: UploadRequest, source: ImportSource): Promise<Media> {
+  async import(request: UploadRequest, source: ImportSource, { waits = true }: Pick<ImportLimits, 'waits'> = {}): Promise<Media> {
     const { store, collections, importer } = this.#options;
     // What is wrong with the request is said before a call is made.
     const asked = acceptUpload({ ...request, fileName: request.fileName || 'file' });
     const rule = collections.rule(asked.collectionName);
     const known = await store.findUploaded(asked);
     if (known) return known;
-    return importer.withFile(source, rule, (file) => {
+    return importer.withFile(source, { maxBytes: rule.maxBytes, waits }, (file) => {
       const accepted = acceptUpload({ ...request, fileName: request.fileName || file.fileName });
       return this.#add(accepted, rule, file, { source: sourceName(source), fileName: file.fileName, fetchedAt: file.fetchedAt });
     });

@@ -5,6 +5,7 @@ import type { Logger } from '../runtime/logger.js';
 import { runProgram, type Running } from '../runtime/program.js';
 import type { Settings } from '../runtime/settings.js';
 import { startMediaHttp } from './http/http-server.js';
+import { createProviders } from '../providers/providers.js';
 import { createMediaService } from './media-service.js';
 
 const serviceStopMs = 8_500;
@@ -15,7 +16,7 @@ function start(settings: Settings, log: Logger): Promise<Running> {
     if (bus) lifecycle.own('event bus', () => bus.stop());
 
     let publicUrl = settings.MEDIA_PUBLIC_URL;
-    const service = await createMediaService({ settings, log, bus, publicUrl: () => publicUrl ?? '' });
+    const service = await createMediaService({ settings, log, bus, publicUrl: () => publicUrl ?? '', providers: createProviders(settings, log) });
     lifecycle.own('media service', () => service.stop(), serviceStopMs);
 
     const http = await startMediaHttp({ address: settings.MEDIA_HTTP_ADDR, routes: service.routes, registry: service.registry, parts: () => service.parts(), log });

@@ -19,12 +19,14 @@ import type { BlobRecords } from './rows/blob-records.js';
 import type { ConversionStore } from './rows/conversion-store.js';
 import { bufferCounters } from './rows/buffered-counters.js';
 import type { Amounts, Counters } from './rows/counters.js';
+import type { MessageStore } from './messages/message-store.js';
 import type { MediaStore } from './rows/media-store.js';
 import type { Sources } from './rows/sources.js';
 import { createSqlBlobRecords } from './rows/sql-blob-records.js';
 import { createSqlConversionStore } from './rows/sql-conversion-store.js';
 import { createSqlCounters } from './rows/sql-counters.js';
 import type { SqlDatabase } from './rows/sql-database.js';
+import { createSqlMessageStore } from './rows/sql-message-store.js';
 import { createSqlMediaStore } from './rows/sql-media-store.js';
 import { createSqlSources } from './rows/sql-sources.js';
 import { openBlobStore, openDatabase } from './storage.js';
@@ -54,6 +56,7 @@ export interface MediaCore {
   records: BlobRecords;
   sources: Sources;
   conversions: ConversionStore;
+  messages: MessageStore;
   counters: Counters;
   signer: UrlSigner;
   library: Library;
@@ -78,6 +81,7 @@ export async function openMediaCore({ settings, log, lifecycle, publicUrl, onCom
   const records = createSqlBlobRecords(database);
   const sources = createSqlSources(database);
   const conversions = createSqlConversionStore(database);
+  const messages = createSqlMessageStore(database);
   const counters = bufferCounters(createSqlCounters(database), counted, log);
   lifecycle.own('counters', () => counters.stop());
   const failedMedia = openFailedMedia(settings, log);
@@ -92,7 +96,7 @@ export async function openMediaCore({ settings, log, lifecycle, publicUrl, onCom
   const { MEDIA_ORPHAN_GRACE_SECONDS: graceSeconds } = settings;
   const cleanup = new Cleanup({ database, records, blobs, integrity, counters, log, graceSeconds });
   lifecycle.own('cleanup', () => cleanup.stop());
-  return { collections, database, blobs, store, records, sources, conversions, counters, signer, library, importer, integrity, cleanup, statistics };
+  return { collections, database, blobs, store, records, sources, conversions, messages, counters, signer, library, importer, integrity, cleanup, statistics };
 }
 
 async function signingKeys(settings: Settings, log: Logger) {

@@ -15,9 +15,12 @@ import { usable, type Settings } from '../runtime/settings.js';
 import { ConversionWorker } from './conversions/conversion-worker.js';
 import { createAdmin } from './http/admin.js';
 import { createDelivery } from './http/delivery.js';
+import { createMessageMedia } from './http/message-media.js';
 import { startMediaGrpc } from './grpc-server.js';
 import type { MediaProvider } from './import/provider.js';
 import { openMediaCore } from './media-core.js';
+import { MessageImports } from './messages/message-imports.js';
+import { Messages } from './messages/messages.js';
 import type { Added } from './library.js';
 import { createMediaMetrics, type MediaMetrics } from './metrics.js';
 import { OutboxRelay } from './outbox-relay.js';
@@ -40,7 +43,7 @@ export interface MediaServiceOptions {
 
 export interface MediaService {
   grpcAddress: HostPort;
-  /** `/files/…` for everybody, `/media` and below for operators. */
+  /** `/files/…` for everybody, `/media` and below for operators, the webhooks of providers. */
   routes: FastifyPluginAsync;
   /** Its metrics, without those of the process. */
   registry: Registry;
@@ -88,15 +91,26 @@ export function createMediaService({ settings, log, bus, publicUrl, providers = 
     const daily = new Daily({ name: 'cleanup', at: settings.MEDIA_CLEANUP_AT, task: (signal) => core.cleanup.run({ dryRun: false, signal }), log });
     lifecycle.own('daily cleanup', () => daily.stop());
 
-    const doors = { library, integrity, statistics, log };
+    const inboxes = providers.map((provider) => {
+      const inbox = new MessageImports({ ...core, provider: provider.name, log, concurrency: settings.MEDIA_IMPORT_CONCURRENCY });
+      // What is being downloaded is ended with the importer, which nobody else uses any more by then.
+      lifecycle.own('imports of messages', async () => void (await Promise.all([inbox.stop(), core.importer.stop()])));
+      return { name: provider.name, inbox, webhook: provider.webhook?.(inbox) };
+    });
+    const messages = new Messages({ messages: core.messages, imports: new Map(inboxes.map(({ name, inbox }) => [name, inbox])) });
+
+    const doors = { library, integrity, statistics, messages, log };
     const grpc = await usable('MEDIA_GRPC_ADDR', startMediaGrpc({ ...doors, address: settings.MEDIA_GRPC_ADDR, tls: settings }));
     lifecycle.own('gRPC server', () => grpc.stop(), grpcStopMs);
 
     const delivery = createDelivery({ library, signer, log });
     const admin = createAdmin({ ...core, providers: providers.map(({ name }) => name), token: settings.MEDIA_ADMIN_TOKEN, log });
+    const messageMedia = createMessageMedia({ messages, library, token: settings.MEDIA_ADMIN_TOKEN, log });
     const routes: FastifyPluginAsync = async (server) => {
-      await server.register(delivery);
-      await server.register(admin);
+      const webhooks = inboxes.flatMap(({ webhook }) => webhook ?? []);
+      await Promise.all([delivery, admin, messageMedia, ...webhooks].map(async (door) => {
+        await server.register(door);
+      }));
     };
     return { grpcAddress: grpc.address, routes, registry, parts: partsOf(database, bus), stop: () => lifecycle.stop() };
   });

@@ -11,6 +11,7 @@ import type { UploadMetaInput } from '../../src/contract/generated/media/v1/Uplo
 import { MediaService } from '../../src/contract/services.js';
 import { startMediaHttp, type MediaHttpServer } from '../../src/media/http/http-server.js';
 import { createMediaService, type MediaService as Service } from '../../src/media/media-service.js';
+import { createProviders } from '../../src/providers/providers.js';
 import { unary } from '../../src/runtime/grpc.js';
 import { formatHostPort } from '../../src/runtime/setting-types.js';
 import { readSettings } from '../../src/runtime/settings.js';
@@ -50,7 +51,7 @@ export class Harness {
     const lines: string[] = [];
     const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });
     let publicUrl = '';
-    const service = await createMediaService({ settings, log, bus, publicUrl: () => publicUrl });
+    const service = await createMediaService({ settings, log, bus, publicUrl: () => publicUrl, providers: createProviders(settings, log) });
     const http = await startMediaHttp({ address: settings.MEDIA_HTTP_ADDR, routes: service.routes, registry: service.registry, parts: () => service.parts(), log });
     publicUrl = http.url;
     const client = new MediaService(formatHostPort(service.grpcAddress), credentials.createInsecure());

@@ -136,6 +136,9 @@ export async function startOrigin({ keys, random, committed, deleted }: OriginOp
     ImportFile: unimplemented,
     VerifyFile: unimplemented,
     GetStats: unimplemented,
+    GetMessages: unimplemented,
+    ListMessages: unimplemented,
+    RetryMessageMedia: unimplemented,
   };
   const userHandlers: UserServiceHandlers = {
     GetUsers: ({ request: { ids } }, callback) => callback(null, { results: ids.map((id) => ({ user: { id, name: id, email: '' } })) }),

@@ -154,6 +154,9 @@ export async function startFakeOrigin({ port = 0 }: { port?: number } = {}): Pro
     }),
     VerifyFile: unimplemented,
     GetStats: unimplemented,
+    GetMessages: unimplemented,
+    ListMessages: unimplemented,
+    RetryMessageMedia: unimplemented,
     DeleteFile: serve('DeleteFile', ({ id }) => {
       const index = rows.findIndex((row) => row.id === id);
       const [row] = index < 0 ? [] : rows.splice(index, 1);

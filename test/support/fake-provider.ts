@@ -25,6 +25,7 @@ export function fakeProvider(host: MediaHost, { allowedHosts = [host.host] }: Fa
   const headers = { authorization: token };
   return {
     name: 'fake',
+    namedHosts: [],
     async resolve(id, { fetch }) {
       const { status, retryAfter, text } = await fetch(host.url(`/ids/${encodeURIComponent(id)}`), headers);
       if (status === 400 && dead.safeParse(JSON.parse(text)).success) throw new ImportFailure('gone', 'The provider does not have the media any more.');

@@ -10,14 +10,21 @@ import type { GetFileURLsRequestInput as _media_v1_GetFileURLsRequestInput, GetF
 import type { GetFileURLsResponseInput as _media_v1_GetFileURLsResponseInput, GetFileURLsResponse as _media_v1_GetFileURLsResponse } from './media/v1/GetFileURLsResponse.js';
 import type { GetFilesByModelsRequestInput as _media_v1_GetFilesByModelsRequestInput, GetFilesByModelsRequest as _media_v1_GetFilesByModelsRequest } from './media/v1/GetFilesByModelsRequest.js';
 import type { GetFilesByModelsResponseInput as _media_v1_GetFilesByModelsResponseInput, GetFilesByModelsResponse as _media_v1_GetFilesByModelsResponse } from './media/v1/GetFilesByModelsResponse.js';
+import type { GetMessagesRequestInput as _media_v1_GetMessagesRequestInput, GetMessagesRequest as _media_v1_GetMessagesRequest } from './media/v1/GetMessagesRequest.js';
+import type { GetMessagesResponseInput as _media_v1_GetMessagesResponseInput, GetMessagesResponse as _media_v1_GetMessagesResponse } from './media/v1/GetMessagesResponse.js';
 import type { GetStatsRequestInput as _media_v1_GetStatsRequestInput, GetStatsRequest as _media_v1_GetStatsRequest } from './media/v1/GetStatsRequest.js';
 import type { ImportFileRequestInput as _media_v1_ImportFileRequestInput, ImportFileRequest as _media_v1_ImportFileRequest } from './media/v1/ImportFileRequest.js';
+import type { ListMessagesRequestInput as _media_v1_ListMessagesRequestInput, ListMessagesRequest as _media_v1_ListMessagesRequest } from './media/v1/ListMessagesRequest.js';
+import type { ListMessagesResponseInput as _media_v1_ListMessagesResponseInput, ListMessagesResponse as _media_v1_ListMessagesResponse } from './media/v1/ListMessagesResponse.js';
 import type { MediaInput as _media_v1_MediaInput, Media as _media_v1_Media } from './media/v1/Media.js';
 import type { MediaServiceClient as _media_v1_MediaServiceClient, MediaServiceDefinition as _media_v1_MediaServiceDefinition } from './media/v1/MediaService.js';
+import type { MessageInput as _media_v1_MessageInput, Message as _media_v1_Message } from './media/v1/Message.js';
+import type { MessageResultInput as _media_v1_MessageResultInput, MessageResult as _media_v1_MessageResult } from './media/v1/MessageResult.js';
 import type { ModelFilesInput as _media_v1_ModelFilesInput, ModelFiles as _media_v1_ModelFiles } from './media/v1/ModelFiles.js';
 import type { ModelQueryInput as _media_v1_ModelQueryInput, ModelQuery as _media_v1_ModelQuery } from './media/v1/ModelQuery.js';
 import type { ProviderMediaInput as _media_v1_ProviderMediaInput, ProviderMedia as _media_v1_ProviderMedia } from './media/v1/ProviderMedia.js';
 import type { ReorderFilesRequestInput as _media_v1_ReorderFilesRequestInput, ReorderFilesRequest as _media_v1_ReorderFilesRequest } from './media/v1/ReorderFilesRequest.js';
+import type { RetryMessageMediaRequestInput as _media_v1_RetryMessageMediaRequestInput, RetryMessageMediaRequest as _media_v1_RetryMessageMediaRequest } from './media/v1/RetryMessageMediaRequest.js';
 import type { StatsInput as _media_v1_StatsInput, Stats as _media_v1_Stats } from './media/v1/Stats.js';
 import type { TypeStatsInput as _media_v1_TypeStatsInput, TypeStats as _media_v1_TypeStats } from './media/v1/TypeStats.js';
 import type { UpdateFileRequestInput as _media_v1_UpdateFileRequestInput, UpdateFileRequest as _media_v1_UpdateFileRequest } from './media/v1/UpdateFileRequest.js';
@@ -44,8 +51,12 @@ export interface ProtoGrpcType {
       GetFileURLsResponse: MessageTypeDefinition<_media_v1_GetFileURLsResponseInput, _media_v1_GetFileURLsResponse>
       GetFilesByModelsRequest: MessageTypeDefinition<_media_v1_GetFilesByModelsRequestInput, _media_v1_GetFilesByModelsRequest>
       GetFilesByModelsResponse: MessageTypeDefinition<_media_v1_GetFilesByModelsResponseInput, _media_v1_GetFilesByModelsResponse>
+      GetMessagesRequest: MessageTypeDefinition<_media_v1_GetMessagesRequestInput, _media_v1_GetMessagesRequest>
+      GetMessagesResponse: MessageTypeDefinition<_media_v1_GetMessagesResponseInput, _media_v1_GetMessagesResponse>
       GetStatsRequest: MessageTypeDefinition<_media_v1_GetStatsRequestInput, _media_v1_GetStatsRequest>
       ImportFileRequest: MessageTypeDefinition<_media_v1_ImportFileRequestInput, _media_v1_ImportFileRequest>
+      ListMessagesRequest: MessageTypeDefinition<_media_v1_ListMessagesRequestInput, _media_v1_ListMessagesRequest>
+      ListMessagesResponse: MessageTypeDefinition<_media_v1_ListMessagesResponseInput, _media_v1_ListMessagesResponse>
       Media: MessageTypeDefinition<_media_v1_MediaInput, _media_v1_Media>
       /**
        * Media of any owner: (model_type, model_id, collection_name) -> files.
@@ -53,10 +64,14 @@ export interface ProtoGrpcType {
        * codes of src/contract/errors.ts.
        */
       MediaService: SubtypeConstructor<typeof grpc.Client, _media_v1_MediaServiceClient> & { service: _media_v1_MediaServiceDefinition }
+      MediaState: EnumTypeDefinition
+      Message: MessageTypeDefinition<_media_v1_MessageInput, _media_v1_Message>
+      MessageResult: MessageTypeDefinition<_media_v1_MessageResultInput, _media_v1_MessageResult>
       ModelFiles: MessageTypeDefinition<_media_v1_ModelFilesInput, _media_v1_ModelFiles>
       ModelQuery: MessageTypeDefinition<_media_v1_ModelQueryInput, _media_v1_ModelQuery>
       ProviderMedia: MessageTypeDefinition<_media_v1_ProviderMediaInput, _media_v1_ProviderMedia>
       ReorderFilesRequest: MessageTypeDefinition<_media_v1_ReorderFilesRequestInput, _media_v1_ReorderFilesRequest>
+      RetryMessageMediaRequest: MessageTypeDefinition<_media_v1_RetryMessageMediaRequestInput, _media_v1_RetryMessageMediaRequest>
       Stats: MessageTypeDefinition<_media_v1_StatsInput, _media_v1_Stats>
       TypeStats: MessageTypeDefinition<_media_v1_TypeStatsInput, _media_v1_TypeStats>
       UpdateFileRequest: MessageTypeDefinition<_media_v1_UpdateFileRequestInput, _media_v1_UpdateFileRequest>

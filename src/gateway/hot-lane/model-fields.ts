@@ -54,7 +54,7 @@ interface Ready {
   uses: number;
 }
 
-/** After so many uses the caches are asked again, so that they know what is in use. */
+/** After so many uses the caches are told, so that they know what is in use. */
 const usesPerLook = 16;
 
 export class ModelFields {
@@ -110,11 +110,13 @@ export class ModelFields {
   }
 }
 
-function isStill(ready: Ready, { reads, ms }: Now): boolean {
+function isStill(ready: Ready, { users, reads, ms }: Now): boolean {
   const { user, found } = ready;
+  if (user && !(user.isKept && user.expires > ms)) return false;
   ready.uses += 1;
-  if (ready.uses % usesPerLook === 0 || (user && !(user.isKept && user.expires > ms))) return false;
-  return reads.again(found);
+  const isUse = ready.uses % usesPerLook === 0;
+  if (isUse && user) users.peek(user.id);
+  return reads.again(found, isUse);
 }
 
 export function askedOf(query: MediaQuery): MediaAsked {

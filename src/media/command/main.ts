@@ -3,6 +3,7 @@
 import { cleanText } from '../files/file-names.js';
 import { startWith } from '../../runtime/lifecycle.js';
 import { createLogger } from '../../runtime/logger.js';
+import { createProviders } from '../../providers/providers.js';
 import { readSettings, SettingsError } from '../../runtime/settings.js';
 import { UsageError, type MediaCommand } from './command.js';
 import { readMediaCommand, usage } from './media-command.js';
@@ -46,7 +47,7 @@ function run(command: MediaCommand): Promise<number> {
       // Loaded when there is work for it: it is most of what a start takes.
       const { openMediaCore } = await import('../media-core.js');
       const hooks = { publicUrl: () => settings.MEDIA_PUBLIC_URL ?? '', onCommit: () => undefined, counted: () => undefined };
-      const core = await openMediaCore({ settings, log, lifecycle, ...hooks, providers: [] });
+      const core = await openMediaCore({ settings, log, lifecycle, ...hooks, providers: createProviders(settings, log) });
       return await command({
         core,
         print: (line) => progress.beside(() => process.stdout.write(`${cleanText(line)}\n`)),

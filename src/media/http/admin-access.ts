@@ -3,9 +3,9 @@
  * Invariant: no request that a proxy passed on, or that a page in a browser made across sites, counts as from this machine.
  */
 import type { FastifyRequest } from 'fastify';
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
 import { AppError } from '../../contract/errors.js';
+import { isSameSecret } from '../../runtime/same-secret.js';
 
 /** `token`: MEDIA_ADMIN_TOKEN. @throws AppError UNAUTHENTICATED, FORBIDDEN */
 export function checkAccess(request: FastifyRequest, token: string | undefined): void {
@@ -17,13 +17,7 @@ export function checkAccess(request: FastifyRequest, token: string | undefined):
     return;
   }
   const { given } = /^bearer +(?<given>.+)$/i.exec(request.headers.authorization ?? '')?.groups ?? {};
-  if (given === undefined || !isEqual(given, token)) throw new AppError('UNAUTHENTICATED', 'Send MEDIA_ADMIN_TOKEN as a bearer token.');
-}
-
-/** In a time that tells nothing of where they differ, or of their lengths. */
-function isEqual(one: string, other: string): boolean {
-  const [left, right] = [one, other].map((text) => createHash('sha256').update(text).digest());
-  return left !== undefined && right !== undefined && timingSafeEqual(left, right);
+  if (given === undefined || !isSameSecret(given, token)) throw new AppError('UNAUTHENTICATED', 'Send MEDIA_ADMIN_TOKEN as a bearer token.');
 }
 
 /** Undefined: nothing speaks against a request being from this machine. */

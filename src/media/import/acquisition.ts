@@ -28,6 +28,11 @@ export interface AcquisitionOptions {
   pause?: typeof pauseFor;
 }
 
+export interface Attempt extends Try {
+  /** Whether it is made again, after a wait, when what has failed may pass. */
+  waits: boolean;
+}
+
 /** Whoever acquired it discards it in the end; what was committed, or is a stored copy, stays. */
 export interface Acquired {
   file: FetchedFile;
@@ -53,7 +58,7 @@ export class Acquisition {
   }
 
   /** @throws ImportFailure; AppError FILE_TOO_LARGE, EMPTY_FILE; and what the stores throw. */
-  async acquire(source: ImportSource, attempt: Try): Promise<Acquired> {
+  async acquire(source: ImportSource, attempt: Attempt): Promise<Acquired> {
     const stored = await this.#options.copies.find(source);
     if (stored) {
       this.#options.log.info(`Media ${sourceLabel(source)} is served from its stored copy`);
@@ -64,7 +69,7 @@ export class Acquisition {
   }
 
   /** Without a look at what is stored. @throws as `acquire`. */
-  async fetch(source: ImportSource, attempt: Try): Promise<Download> {
+  async fetch(source: ImportSource, attempt: Attempt): Promise<Download> {
     const label = sourceLabel(source);
     const before = await this.#options.failedMedia.find(source);
     if (before) {
@@ -91,7 +96,7 @@ export class Acquisition {
     throw new ImportFailure('expired', `Media expired: it was announced at ${announced}, and its provider keeps it for ${hours} hours.`);
   }
 
-  async #try(source: ImportSource, label: string, attempt: Try): Promise<Download> {
+  async #try(source: ImportSource, label: string, attempt: Attempt): Promise<Download> {
     const { settings, downloads, log } = this.#options;
     const retries = new Retries(settings.BASE_BACKOFF_SECONDS * 1_000);
     for (;;) {
@@ -103,18 +108,18 @@ export class Acquisition {
         return download;
       } catch (error) {
         // oxlint-disable-next-line no-await-in-loop
-        await this.#beforeNext(retries, asFailure(error), label, attempt.signal);
+        await this.#beforeNext(retries, asFailure(error), label, attempt);
       }
     }
   }
 
   /** Waits as long as it takes until the next try. @throws the failure when there is none. */
-  async #beforeNext(retries: Retries, failure: unknown, label: string, signal: AbortSignal): Promise<void> {
+  async #beforeNext(retries: Retries, failure: unknown, label: string, { signal, waits }: Attempt): Promise<void> {
     if (!(failure instanceof ImportFailure)) throw failure;
     const { log } = this.#options;
     log.warn({ err: failure }, `Failed to fetch media ${label} (attempt ${retries.attempt}/${maxTries})`);
     const wasLast = retries.attempt === maxTries;
-    const waitMs = retries.after(failure);
+    const waitMs = retries.after(failure, { waits });
     if (waitMs === undefined) {
       if (wasLast) log.error(`Max retries (${maxTries}) reached for media ${label}`);
       throw failure;

@@ -21,7 +21,8 @@ export interface DownloadTimeouts {
 }
 
 export interface DownloadOptions {
-  fetch: GuardedFetch;
+  /** A fetch that may call `namedHosts` by plain HTTP and at private addresses, besides those that are allowed to all. */
+  fetchFor: (namedHosts: readonly string[]) => GuardedFetch;
   blobs: Pick<BlobStore, 'stage'>;
   providers: readonly MediaProvider[];
   timeouts?: Partial<DownloadTimeouts>;
@@ -37,29 +38,49 @@ export interface Try {
 
 export type Download = FetchedFile & StagedBlob;
 
+/** A provider, and the fetch that is its own. */
+interface Provider {
+  readonly provider: MediaProvider;
+  readonly fetch: GuardedFetch;
+}
+
+/** A file that is known to be somewhere. */
+interface Located extends Omit<ResolvedMedia, 'allowedHosts'> {
+  readonly fetch: GuardedFetch;
+  /** Of a URL that a client named: it may name the file. */
+  readonly path?: string;
+  /** What was said of it beforehand: hex or base64. */
+  readonly announcedSha256?: string | undefined;
+}
+
 const maxAnswerBytes = 1_048_576;
 
 export class Downloads {
   readonly #options: DownloadOptions;
   readonly #timeouts: DownloadTimeouts;
+  /** For URLs that clients name. */
+  readonly #fetch: GuardedFetch;
+  readonly #providers: ReadonlyMap<string, Provider>;
 
   constructor(options: DownloadOptions) {
     this.#options = options;
+    this.#fetch = options.fetchFor([]);
+    this.#providers = new Map(options.providers.map((provider) => [provider.name, { provider, fetch: options.fetchFor(provider.namedHosts) }]));
     this.#timeouts = { resolveMs: 10_000, downloadMs: 30_000, totalMs: 300_000, ...options.timeouts };
   }
 
   /** @throws ImportFailure `refused` for a source that is never asked. */
   check(source: ImportSource): void {
-    if (source.kind === 'url') this.#options.fetch.check(source.url);
+    if (source.kind === 'url') this.#fetch.check(source.url);
     else this.#provider(source.provider);
   }
 
   /** The caller discards it in the end. @throws ImportFailure; AppError FILE_TOO_LARGE, EMPTY_FILE; and what the byte store throws. */
   async get(source: ImportSource, attempt: Try): Promise<Download> {
-    if (source.kind === 'url') return this.#download({ url: source.url, headers: {} }, attempt, new URL(source.url).pathname);
-    const resolved = await this.#resolve(source, attempt);
+    if (source.kind === 'url') return this.#download({ url: source.url, headers: {}, fetch: this.#fetch, path: new URL(source.url).pathname }, attempt);
+    const located = await this.#resolve(source, attempt);
     try {
-      return await this.#download(resolved, attempt, undefined);
+      return await this.#download(located, attempt);
     } catch (error) {
       // The provider has the media: what is gone is the URL.
       if (error instanceof ImportFailure && error.kind === 'gone') throw new ImportFailure('dead-link', error.message, { cause: error });
@@ -67,40 +88,39 @@ export class Downloads {
     }
   }
 
-  async #resolve({ provider, id }: ImportSource & { kind: 'provider' }, { signal, onCall }: Try): Promise<ResolvedMedia> {
-    const fetch = (url: string, headers: Readonly<Record<string, string>>): Promise<ProviderAnswer> => {
-      this.#options.fetch.check(url);
+  async #resolve({ provider: name, id, sha256: announcedSha256 }: ImportSource & { kind: 'provider' }, { signal, onCall }: Try): Promise<Located> {
+    const { provider, fetch } = this.#provider(name);
+    const get = (url: string, headers: Readonly<Record<string, string>>): Promise<ProviderAnswer> => {
+      fetch.check(url);
       onCall();
       const { resolveMs } = this.#timeouts;
-      return this.#options.fetch.get({ url, headers, signal, answerMs: resolveMs, idleMs: resolveMs, totalMs: resolveMs }, providerAnswer);
+      return fetch.get({ url, headers, signal, answerMs: resolveMs, idleMs: resolveMs, totalMs: resolveMs }, providerAnswer);
     };
-    const resolved = await asked(this.#provider(provider).resolve(id, { signal, fetch }));
-    const { url, allowedHosts } = resolved;
-    if (!URL.canParse(url)) throw new ImportFailure('transient', 'The provider gave no usable answer.');
-    if (new HostSet(allowedHosts).has(new URL(url))) return resolved;
+    const { allowedHosts, ...resolved } = await asked(provider.resolve(id, { signal, fetch: get }));
+    if (!URL.canParse(resolved.url)) throw new ImportFailure('transient', 'The provider gave no usable answer.');
+    if (new HostSet(allowedHosts).has(new URL(resolved.url))) return { ...resolved, fetch, announcedSha256 };
     throw new ImportFailure('refused', 'The provider named a host that its media are not taken from.');
   }
 
-  #provider(name: string): MediaProvider {
-    const { providers } = this.#options;
-    const found = providers.find((provider) => provider.name === name);
+  #provider(name: string): Provider {
+    const found = this.#providers.get(name);
     if (found) return found;
-    const known = providers.map((provider) => provider.name).join(', ') || 'none';
+    const known = [...this.#providers.keys()].join(', ') || 'none';
     throw new ImportFailure('refused', `There is no such provider here; known: ${known}.`);
   }
 
-  #download(media: Omit<ResolvedMedia, 'allowedHosts'>, attempt: Try, path: string | undefined): Promise<Download> {
-    const { url, headers } = media;
-    this.#options.fetch.check(url);
+  #download(file: Located, attempt: Try): Promise<Download> {
+    const { url, headers, fetch, path } = file;
+    fetch.check(url);
     attempt.onCall();
     const { downloadMs, totalMs } = this.#timeouts;
     const limits = { answerMs: downloadMs, idleMs: downloadMs, totalMs };
-    return this.#options.fetch.get({ url, headers, signal: attempt.signal, ...limits }, async (answer) => {
-      checkHead(answer, media, attempt.maxBytes());
+    return fetch.get({ url, headers, signal: attempt.signal, ...limits }, async (answer) => {
+      checkHead(answer, file, attempt.maxBytes());
       const staged = await this.#options.blobs.stage(capped(answer.body, attempt.maxBytes));
       try {
-        checkBytes(staged, media);
-        const hints = { given: media.fileName, disposition: answer.headers['content-disposition'], path, declaredType: media.mimeType ?? answer.headers['content-type'] };
+        checkBytes(staged, file);
+        const hints = { given: file.fileName, disposition: answer.headers['content-disposition'], path, declaredType: file.mimeType ?? answer.headers['content-type'] };
         return { ...staged, fileName: await nameOf({ ...hints, head: staged.head }), fetchedAt: new Date().toISOString() };
       } catch (error) {
         await staged.discard();
@@ -126,7 +146,7 @@ async function providerAnswer({ status, headers, body }: Answer): Promise<Provid
   return { status, retryAfter: headers['retry-after'], text: Buffer.concat(chunks).toString() };
 }
 
-function checkHead({ status, headers }: Answer, { size, mimeType }: Omit<ResolvedMedia, 'allowedHosts'>, maxBytes: number): void {
+function checkHead({ status, headers }: Answer, { size, mimeType }: Located, maxBytes: number): void {
   if (status !== 200) throw failureOfStatus(status, headers['retry-after']);
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding.toLowerCase() !== 'identity') throw new ImportFailure('gone', `The source gives the file only in an encoding that was not asked for.`);
@@ -135,9 +155,9 @@ function checkHead({ status, headers }: Answer, { size, mimeType }: Omit<Resolve
   if (isHtml(headers['content-type']) && mimeType !== undefined && !isHtml(mimeType)) throw new ImportFailure('corrupt', 'The source gave a web page in place of the file.');
 }
 
-function checkBytes(staged: StagedBlob, { sha256 = '', size }: Omit<ResolvedMedia, 'allowedHosts'>): void {
-  const expected = sha256Hex(sha256);
-  const differs = (size !== undefined && size !== staged.size) || (expected !== undefined && expected !== staged.sha256);
+function checkBytes(staged: StagedBlob, { sha256 = '', announcedSha256 = '', size }: Located): void {
+  const isAnother = [sha256, announcedSha256].map(sha256Hex).some((expected) => expected !== undefined && expected !== staged.sha256);
+  const differs = isAnother || (size !== undefined && size !== staged.size);
   if (differs) throw new ImportFailure('corrupt', 'The bytes that the source gave are not those that were announced.');
   if (staged.size === 0) throw new AppError('EMPTY_FILE', 'The file is empty.');
 }

@@ -4,8 +4,8 @@ import { providerSource, urlSource } from '../rows/sources.js';
 
 export type ImportSource =
   | { kind: 'url'; url: string }
-  /** `announcedAt`: when the provider announced it; undefined: unknown. */
-  | { kind: 'provider'; provider: string; id: string; announcedAt: Date | undefined };
+  /** `announcedAt`, `sha256` (hex or base64): when the provider announced it, and with which hash; undefined: unknown. */
+  | { kind: 'provider'; provider: string; id: string; announcedAt: Date | undefined; sha256?: string | undefined };
 
 /** From a download, or from the copy that is kept of it. */
 export interface FetchedFile extends Omit<StagedBlob, 'discard'> {

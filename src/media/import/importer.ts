@@ -15,7 +15,7 @@ import { detectType } from '../files/type-detection.js';
 import { InFlight } from '../in-flight.js';
 import type { Amounts, CounterName, Counters } from '../rows/counters.js';
 import type { SourcedBlob, Sources } from '../rows/sources.js';
-import { Acquisition, type Acquired, type AcquisitionOptions } from './acquisition.js';
+import { Acquisition, type Acquired, type AcquisitionOptions, type Attempt } from './acquisition.js';
 import { Downloads, type DownloadTimeouts } from './downloads.js';
 import type { FailedMedia } from './failed-media.js';
 import { sourceLabel, sourceName, sourceNamed, type FetchedFile, type ImportSource } from './fetched-file.js';
@@ -38,6 +38,13 @@ export interface ImporterOptions {
   network?: { resolve?: (hostname: string) => Promise<LookupAddress[]>; ca?: string };
   /** Default the real ones. */
   time?: { now?: () => number; pause?: typeof pause; timeouts?: Partial<DownloadTimeouts> };
+}
+
+/** How an import is made. */
+export interface ImportLimits {
+  maxBytes: number;
+  /** Default true. Whether it is tried again, after a wait, when what has failed may pass: who has a queue of imports tries again later. */
+  waits?: boolean;
 }
 
 type Use<T> = (acquired: Acquired) => Promise<T>;
@@ -67,8 +74,8 @@ export class Importer {
     this.#options = options;
     this.#now = time?.now ?? Date.now;
     this.#counts = new ImportCounts(counters, log);
-    const fetch = new GuardedFetch({ allowedHosts: settings.MEDIA_IMPORT_ALLOWED_HOSTS, ...network });
-    this.#downloads = new Downloads({ fetch, blobs, providers, ...(time?.timeouts && { timeouts: time.timeouts }) });
+    const fetchFor = (namedHosts: readonly string[]): GuardedFetch => new GuardedFetch({ allowedHosts: [...settings.MEDIA_IMPORT_ALLOWED_HOSTS, ...namedHosts], ...network });
+    this.#downloads = new Downloads({ fetchFor, blobs, providers, ...(time?.timeouts && { timeouts: time.timeouts }) });
     const copies = new StoredCopies({ sources, blobs, freshMs: settings.MEDIA_CACHE_DAYS * dayMs, now: this.#now });
     const waiting = time?.pause && { pause: time.pause };
     this.#acquisition = new Acquisition({ copies, downloads: this.#downloads, failedMedia, settings, log, now: this.#now, ...waiting });
@@ -80,14 +87,14 @@ export class Importer {
    * the stored copy that it was given vanishes before its commit, which rejects then.
    * @throws AppError IMPORT_REFUSED, IMPORT_FAILED, FILE_TOO_LARGE, EMPTY_FILE, BAD_USER_INPUT; and what `use` throws.
    */
-  withFile<T>(source: ImportSource, { maxBytes }: { maxBytes: number }, use: (file: FetchedFile) => Promise<T>): Promise<T> {
-    return this.#running.track(this.#import(source, maxBytes, ({ file }) => use(file)));
+  withFile<T>(source: ImportSource, limits: ImportLimits, use: (file: FetchedFile) => Promise<T>): Promise<T> {
+    return this.#running.track(this.#import(source, limits, ({ file }) => use(file)));
   }
 
   /** The file that is at `source`, kept for MEDIA_CACHE_DAYS though nobody owns it. Its bytes can be read for an hour at least. @throws as `withFile`. */
   keepCopy(source: ImportSource): Promise<SourcedBlob> {
     const keep: Use<SourcedBlob> = async ({ file, copy }) => (copy && this.#isSafe(copy) ? copy : this.#keep(source, file));
-    return this.#running.track(this.#import(source, this.#options.settings.UPLOAD_MAX_BYTES, keep));
+    return this.#running.track(this.#import(source, { maxBytes: this.#options.settings.UPLOAD_MAX_BYTES }, keep));
   }
 
   /**
@@ -105,7 +112,7 @@ export class Importer {
     await this.#counts.idle(countMs);
   }
 
-  async #import<T>(source: ImportSource, maxBytes: number, use: Use<T>): Promise<T> {
+  async #import<T>(source: ImportSource, limits: ImportLimits, use: Use<T>): Promise<T> {
     const amounts: Amounts = { total_requests: 1 };
     let inUse = false;
     const used: Use<T> = (acquired) => {
@@ -115,7 +122,7 @@ export class Importer {
     };
     try {
       this.#check(source);
-      return await this.#join(source, maxBytes, used);
+      return await this.#join(source, limits, used);
     } catch (error) {
       if (!inUse) amounts[counterOf(error)] = 1;
       throw error instanceof ImportFailure ? error.toAppError() : error;
@@ -129,13 +136,13 @@ export class Importer {
     this.#downloads.check(source);
   }
 
-  async #join<T>(source: ImportSource, maxBytes: number, use: Use<T>): Promise<T> {
+  async #join<T>(source: ImportSource, { maxBytes, waits = true }: ImportLimits, use: Use<T>): Promise<T> {
     const name = sourceName(source);
     const within: Use<T> = (acquired) => (acquired.file.size > maxBytes ? Promise.reject(new FileTooLarge(maxBytes)) : use(acquired));
     for (let restarts = 0; ; restarts += 1) {
       try {
         // oxlint-disable-next-line no-await-in-loop
-        return await this.#flights.join(name, maxBytes, (wanted) => this.#acquire(source, wanted), within);
+        return await this.#flights.join(name, maxBytes, (wanted) => this.#acquire(source, { maxBytes: wanted, waits }), within);
       } catch (error) {
         // It ended by the smaller limit of another just before this one joined; or it gave a copy that has vanished since.
         const outgrown = error instanceof FileTooLarge && error.maxBytes < maxBytes;
@@ -145,8 +152,8 @@ export class Importer {
     }
   }
 
-  #acquire(source: ImportSource, maxBytes: () => number): Promise<Acquired> {
-    return this.#counted((onCall) => this.#acquisition.acquire(source, { maxBytes, signal: this.#stopping.signal, onCall }));
+  #acquire(source: ImportSource, limits: Pick<Attempt, 'maxBytes' | 'waits'>): Promise<Acquired> {
+    return this.#counted((onCall) => this.#acquisition.acquire(source, { ...limits, signal: this.#stopping.signal, onCall }));
   }
 
   async #counted<T>(work: (onCall: () => void) => Promise<T>): Promise<T> {
@@ -180,7 +187,7 @@ export class Importer {
     const { settings, log } = this.#options;
     const source = sourceNamed(name);
     if (!source) return false;
-    const wanted = { maxBytes: () => settings.UPLOAD_MAX_BYTES, signal: this.#stopping.signal };
+    const wanted = { maxBytes: () => settings.UPLOAD_MAX_BYTES, signal: this.#stopping.signal, waits: true };
     try {
       this.#check(source);
       const file = await this.#counted((onCall) => this.#acquisition.fetch(source, { ...wanted, onCall }));

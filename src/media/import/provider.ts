@@ -3,6 +3,9 @@
  * Invariant: a provider never touches the network itself; what it asks for goes through `fetch`, which guards, times and counts it.
  */
 
+import type { FastifyPluginAsync } from 'fastify';
+import type { Inbox } from '../messages/message.js';
+
 export interface ProviderAnswer {
   status: number;
   /** Of `retry-after`. */
@@ -35,12 +38,16 @@ export interface ResolvedMedia {
 export interface MediaProvider {
   /** Lower case, without a colon: it begins the names of its sources. */
   readonly name: string;
+  /** `host:port` that the operator has named for it: for its media they may be called by plain HTTP and at private addresses too. */
+  readonly namedHosts: readonly string[];
   /**
    * Where the media with this id is now. Called for each try, so a URL that has ended is not met again.
    * @throws ImportFailure (import-failure.ts): `gone` when there is no such media any more, `unauthorised`, `throttled`, `transient`.
    * What else it throws counts as `transient`.
    */
   resolve(id: string, context: ProviderContext): Promise<ResolvedMedia>;
+  /** The routes by which it tells of messages. Default none: its media are imported only when somebody asks for them. */
+  readonly webhook?: (inbox: Inbox) => FastifyPluginAsync;
 }
 
 /** The hex of a sha256 in either notation; undefined for what is none. */

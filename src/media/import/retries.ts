@@ -21,12 +21,12 @@ export class Retries {
     this.#firstMs = firstMs;
   }
 
-  /** Milliseconds until the next try, which then counts as begun; undefined: there is none. */
-  after({ kind, retryAfterMs }: ImportFailure): number | undefined {
+  /** Milliseconds until the next try, which then counts as begun; undefined: there is none. `waits` false: none that would have to be waited for. */
+  after({ kind, retryAfterMs }: ImportFailure, { waits = true } = {}): number | undefined {
     const metBefore = this.#met.has(kind);
     this.#met.add(kind);
     const { again } = policies[kind];
-    if (again === 'never' || (again === 'once' && metBefore) || this.attempt === maxTries) return undefined;
+    if (again === 'never' || (again === 'backoff' && !waits) || (again === 'once' && metBefore) || this.attempt === maxTries) return undefined;
     const waitMs = again === 'once' ? 0 : (retryAfterMs ?? backoffMs(this.attempt, { firstMs: this.#firstMs, maxMs: Infinity }));
     if (retryAfterMs !== undefined && retryAfterMs > longestPauseMs) return undefined;
     this.attempt += 1;

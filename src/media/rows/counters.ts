@@ -27,6 +27,16 @@ export const counterNames = [
   /** Blobs that cleanups removed, and their bytes. */
   'removed_blobs',
   'removed_bytes',
+  /** Messages that providers have told of, each once. */
+  'messages',
+  /** Of them, those of a media type that named no media. */
+  'extraction_failures',
+  /** Media of messages that are there, that their provider does not have any more, and that were given up. */
+  'message_media_ready',
+  'message_media_expired',
+  'message_media_failed',
+  /** How often a provider was left alone for a while. */
+  'provider_pauses',
 ] as const;
 
 export type CounterName = (typeof counterNames)[number];

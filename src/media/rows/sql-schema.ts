@@ -2,11 +2,9 @@
  * The tables of the media service and their migrations, for both dialects.
  * Invariant: a published migration is never changed; a new one has a name that sorts after it. Times are ISO 8601 text in UTC.
  */
-import { sql, type ColumnType, type Generated, type Kysely, type Migration, type RawBuilder } from 'kysely';
-
-/** node-postgres gives 64-bit integers as text, SQLite as numbers. */
-type Integer = ColumnType<number | string, number, number>;
-type AutoId = ColumnType<number | string, never, never>;
+import { sql, type Generated, type Kysely, type Migration, type RawBuilder } from 'kysely';
+import type { AutoId, Integer } from './sql-columns.js';
+import { createMessages, type MessageTable, type ProviderPauseTable } from './sql-message-schema.js';
 
 export interface MediaTable {
   id: AutoId;
@@ -98,6 +96,8 @@ export interface Tables {
   sources: SourceTable;
   conversions: ConversionTable;
   counters: CounterTable;
+  messages: MessageTable;
+  provider_pauses: ProviderPauseTable;
 }
 
 /** `autoIncrement`: the type of a primary key that never reuses a number. */
@@ -119,6 +119,11 @@ export function migrations(autoIncrement: RawBuilder<unknown>): Record<string, M
         await createSources(db);
         await createConversions(db);
         await createCounters(db);
+      },
+    },
+    '003-messages': {
+      async up(db: Kysely<unknown>): Promise<void> {
+        await createMessages(db, autoIncrement);
       },
     },
   };

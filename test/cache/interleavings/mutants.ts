@@ -111,7 +111,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an expired value is served although it was invalidated meanwhile',
     witness: 'an entry has expired, the origin fails, and a reader joins a load that a writer has overtaken, while another process loads anew',
-    patches: [{ file: 'flights.ts', original: '      if (accepted[next++]) return stored;', replacement: '      if (accepted[next++] || stored.kind === "stored" && stored.stale) return stored;' }],
+    patches: [{ file: 'flights.ts', original: '      if (accepted[next++]) stored.add(index);', replacement: '      if (accepted[next++] || values[index] instanceof Error) stored.add(index);' }],
   },
   {
     name: 'own writes are not remembered while the store is away',

@@ -15,6 +15,7 @@ import { Importer, type ImporterOptions } from '../../../src/media/import/import
 import { Library } from '../../../src/media/library.js';
 import { UrlSigner } from '../../../src/media/http/signed-urls.js';
 import { counterNames, type CounterName, type Counters } from '../../../src/media/rows/counters.js';
+import type { MediaProvider } from '../../../src/media/import/provider.js';
 import type { Sources } from '../../../src/media/rows/sources.js';
 import { createSqlCounters } from '../../../src/media/rows/sql-counters.js';
 import type { SqlDatabase } from '../../../src/media/rows/sql-database.js';
@@ -36,6 +37,8 @@ export interface BenchOptions {
   counters?: Counters;
   /** Called when a file could not be staged; the importer hears of it when that has ended. */
   beforeStagingFails?: () => Promise<void>;
+  /** Besides the fake one. */
+  providers?: readonly MediaProvider[];
   /** Further hosts that may be called. */
   hosts?: readonly string[];
 }
@@ -65,7 +68,7 @@ export class ImportBench {
   ahead = 0;
   readonly #dir: TempDir;
 
-  private constructor({ dir, host, database, blobs }: Parts, collections: Collections, { env = {}, failedMedia, timeouts, counters, hosts = [], beforeStagingFails }: BenchOptions) {
+  private constructor({ dir, host, database, blobs }: Parts, collections: Collections, { env = {}, failedMedia, timeouts, counters, hosts = [], providers = [], beforeStagingFails }: BenchOptions) {
     this.#dir = dir;
     this.host = host;
     this.database = database;
@@ -91,7 +94,7 @@ export class ImportBench {
       counters: this.counters,
       blobs: { stage, open: (sha256, range) => blobs.open(sha256, range), stat: (sha256) => blobs.stat(sha256) },
       failedMedia: failedMedia ?? createMemoryFailedMedia(),
-      providers: [fakeProvider(host)],
+      providers: [fakeProvider(host), ...providers],
       settings,
       log,
       time: { now: () => Date.now() + this.ahead, pause, ...(timeouts && { timeouts }) },

@@ -10,12 +10,18 @@ import type { GetFileURLsRequestInput as _media_v1_GetFileURLsRequestInput, GetF
 import type { GetFileURLsResponseInput as _media_v1_GetFileURLsResponseInput, GetFileURLsResponse as _media_v1_GetFileURLsResponse } from '../../media/v1/GetFileURLsResponse.js';
 import type { GetFilesByModelsRequestInput as _media_v1_GetFilesByModelsRequestInput, GetFilesByModelsRequest as _media_v1_GetFilesByModelsRequest } from '../../media/v1/GetFilesByModelsRequest.js';
 import type { GetFilesByModelsResponseInput as _media_v1_GetFilesByModelsResponseInput, GetFilesByModelsResponse as _media_v1_GetFilesByModelsResponse } from '../../media/v1/GetFilesByModelsResponse.js';
+import type { GetMessagesRequestInput as _media_v1_GetMessagesRequestInput, GetMessagesRequest as _media_v1_GetMessagesRequest } from '../../media/v1/GetMessagesRequest.js';
+import type { GetMessagesResponseInput as _media_v1_GetMessagesResponseInput, GetMessagesResponse as _media_v1_GetMessagesResponse } from '../../media/v1/GetMessagesResponse.js';
 import type { GetStatsRequestInput as _media_v1_GetStatsRequestInput, GetStatsRequest as _media_v1_GetStatsRequest } from '../../media/v1/GetStatsRequest.js';
 import type { ImportFileRequestInput as _media_v1_ImportFileRequestInput, ImportFileRequest as _media_v1_ImportFileRequest } from '../../media/v1/ImportFileRequest.js';
+import type { ListMessagesRequestInput as _media_v1_ListMessagesRequestInput, ListMessagesRequest as _media_v1_ListMessagesRequest } from '../../media/v1/ListMessagesRequest.js';
+import type { ListMessagesResponseInput as _media_v1_ListMessagesResponseInput, ListMessagesResponse as _media_v1_ListMessagesResponse } from '../../media/v1/ListMessagesResponse.js';
 import type { MediaInput as _media_v1_MediaInput, Media as _media_v1_Media } from '../../media/v1/Media.js';
+import type { MessageInput as _media_v1_MessageInput, Message as _media_v1_Message } from '../../media/v1/Message.js';
 import type { ModelFilesInput as _media_v1_ModelFilesInput, ModelFiles as _media_v1_ModelFiles } from '../../media/v1/ModelFiles.js';
 import type { ModelQueryInput as _media_v1_ModelQueryInput, ModelQuery as _media_v1_ModelQuery } from '../../media/v1/ModelQuery.js';
 import type { ReorderFilesRequestInput as _media_v1_ReorderFilesRequestInput, ReorderFilesRequest as _media_v1_ReorderFilesRequest } from '../../media/v1/ReorderFilesRequest.js';
+import type { RetryMessageMediaRequestInput as _media_v1_RetryMessageMediaRequestInput, RetryMessageMediaRequest as _media_v1_RetryMessageMediaRequest } from '../../media/v1/RetryMessageMediaRequest.js';
 import type { StatsInput as _media_v1_StatsInput, Stats as _media_v1_Stats } from '../../media/v1/Stats.js';
 import type { UpdateFileRequestInput as _media_v1_UpdateFileRequestInput, UpdateFileRequest as _media_v1_UpdateFileRequest } from '../../media/v1/UpdateFileRequest.js';
 import type { UploadFileRequestInput as _media_v1_UploadFileRequestInput, UploadFileRequest as _media_v1_UploadFileRequest } from '../../media/v1/UploadFileRequest.js';
@@ -106,6 +112,21 @@ export interface MediaServiceClient extends grpc.Client {
   getFilesByModels(argument: _media_v1_GetFilesByModelsRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetFilesByModelsResponse>): grpc.ClientUnaryCall;
   getFilesByModels(argument: _media_v1_GetFilesByModelsRequestInput, callback: grpc.requestCallback<_media_v1_GetFilesByModelsResponse>): grpc.ClientUnaryCall;
   
+  /**
+   * Messages that providers have told of. Results in request order; an unknown id has no message.
+   */
+  GetMessages(argument: _media_v1_GetMessagesRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetMessagesResponse>): grpc.ClientUnaryCall;
+  GetMessages(argument: _media_v1_GetMessagesRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_GetMessagesResponse>): grpc.ClientUnaryCall;
+  GetMessages(argument: _media_v1_GetMessagesRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetMessagesResponse>): grpc.ClientUnaryCall;
+  GetMessages(argument: _media_v1_GetMessagesRequestInput, callback: grpc.requestCallback<_media_v1_GetMessagesResponse>): grpc.ClientUnaryCall;
+  /**
+   * Messages that providers have told of. Results in request order; an unknown id has no message.
+   */
+  getMessages(argument: _media_v1_GetMessagesRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetMessagesResponse>): grpc.ClientUnaryCall;
+  getMessages(argument: _media_v1_GetMessagesRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_GetMessagesResponse>): grpc.ClientUnaryCall;
+  getMessages(argument: _media_v1_GetMessagesRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_GetMessagesResponse>): grpc.ClientUnaryCall;
+  getMessages(argument: _media_v1_GetMessagesRequestInput, callback: grpc.requestCallback<_media_v1_GetMessagesResponse>): grpc.ClientUnaryCall;
+  
   GetStats(argument: _media_v1_GetStatsRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Stats>): grpc.ClientUnaryCall;
   GetStats(argument: _media_v1_GetStatsRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Stats>): grpc.ClientUnaryCall;
   GetStats(argument: _media_v1_GetStatsRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Stats>): grpc.ClientUnaryCall;
@@ -131,6 +152,21 @@ export interface MediaServiceClient extends grpc.Client {
   importFile(argument: _media_v1_ImportFileRequestInput, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
   
   /**
+   * The latest first.
+   */
+  ListMessages(argument: _media_v1_ListMessagesRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ListMessagesResponse>): grpc.ClientUnaryCall;
+  ListMessages(argument: _media_v1_ListMessagesRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_ListMessagesResponse>): grpc.ClientUnaryCall;
+  ListMessages(argument: _media_v1_ListMessagesRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ListMessagesResponse>): grpc.ClientUnaryCall;
+  ListMessages(argument: _media_v1_ListMessagesRequestInput, callback: grpc.requestCallback<_media_v1_ListMessagesResponse>): grpc.ClientUnaryCall;
+  /**
+   * The latest first.
+   */
+  listMessages(argument: _media_v1_ListMessagesRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ListMessagesResponse>): grpc.ClientUnaryCall;
+  listMessages(argument: _media_v1_ListMessagesRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_ListMessagesResponse>): grpc.ClientUnaryCall;
+  listMessages(argument: _media_v1_ListMessagesRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ListMessagesResponse>): grpc.ClientUnaryCall;
+  listMessages(argument: _media_v1_ListMessagesRequestInput, callback: grpc.requestCallback<_media_v1_ListMessagesResponse>): grpc.ClientUnaryCall;
+  
+  /**
    * Idempotent. Answers the whole collection in its new order; each file that moved is announced.
    */
   ReorderFiles(argument: _media_v1_ReorderFilesRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
@@ -144,6 +180,21 @@ export interface MediaServiceClient extends grpc.Client {
   reorderFiles(argument: _media_v1_ReorderFilesRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
   reorderFiles(argument: _media_v1_ReorderFilesRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
   reorderFiles(argument: _media_v1_ReorderFilesRequestInput, callback: grpc.requestCallback<_media_v1_ModelFiles>): grpc.ClientUnaryCall;
+  
+  /**
+   * Has the media imported again, where that was given up. Idempotent; NOT_FOUND when there is no such message.
+   */
+  RetryMessageMedia(argument: _media_v1_RetryMessageMediaRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Message>): grpc.ClientUnaryCall;
+  RetryMessageMedia(argument: _media_v1_RetryMessageMediaRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Message>): grpc.ClientUnaryCall;
+  RetryMessageMedia(argument: _media_v1_RetryMessageMediaRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Message>): grpc.ClientUnaryCall;
+  RetryMessageMedia(argument: _media_v1_RetryMessageMediaRequestInput, callback: grpc.requestCallback<_media_v1_Message>): grpc.ClientUnaryCall;
+  /**
+   * Has the media imported again, where that was given up. Idempotent; NOT_FOUND when there is no such message.
+   */
+  retryMessageMedia(argument: _media_v1_RetryMessageMediaRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Message>): grpc.ClientUnaryCall;
+  retryMessageMedia(argument: _media_v1_RetryMessageMediaRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_Message>): grpc.ClientUnaryCall;
+  retryMessageMedia(argument: _media_v1_RetryMessageMediaRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Message>): grpc.ClientUnaryCall;
+  retryMessageMedia(argument: _media_v1_RetryMessageMediaRequestInput, callback: grpc.requestCallback<_media_v1_Message>): grpc.ClientUnaryCall;
   
   /**
    * Idempotent; NOT_FOUND when there is no such row. Announced when it changed something.
@@ -224,6 +275,11 @@ export interface MediaServiceHandlers extends grpc.UntypedServiceImplementation 
    */
   GetFilesByModels: grpc.handleUnaryCall<_media_v1_GetFilesByModelsRequest, _media_v1_GetFilesByModelsResponseInput>;
   
+  /**
+   * Messages that providers have told of. Results in request order; an unknown id has no message.
+   */
+  GetMessages: grpc.handleUnaryCall<_media_v1_GetMessagesRequest, _media_v1_GetMessagesResponseInput>;
+  
   GetStats: grpc.handleUnaryCall<_media_v1_GetStatsRequest, _media_v1_StatsInput>;
   
   /**
@@ -232,9 +288,19 @@ export interface MediaServiceHandlers extends grpc.UntypedServiceImplementation 
   ImportFile: grpc.handleUnaryCall<_media_v1_ImportFileRequest, _media_v1_MediaInput>;
   
   /**
+   * The latest first.
+   */
+  ListMessages: grpc.handleUnaryCall<_media_v1_ListMessagesRequest, _media_v1_ListMessagesResponseInput>;
+  
+  /**
    * Idempotent. Answers the whole collection in its new order; each file that moved is announced.
    */
   ReorderFiles: grpc.handleUnaryCall<_media_v1_ReorderFilesRequest, _media_v1_ModelFilesInput>;
+  
+  /**
+   * Has the media imported again, where that was given up. Idempotent; NOT_FOUND when there is no such message.
+   */
+  RetryMessageMedia: grpc.handleUnaryCall<_media_v1_RetryMessageMediaRequest, _media_v1_MessageInput>;
   
   /**
    * Idempotent; NOT_FOUND when there is no such row. Announced when it changed something.
@@ -261,9 +327,12 @@ export interface MediaServiceDefinition extends grpc.ServiceDefinition {
   GetFileURLs: MethodDefinition<_media_v1_GetFileURLsRequestInput, _media_v1_GetFileURLsResponseInput, _media_v1_GetFileURLsRequest, _media_v1_GetFileURLsResponse>
   GetFilesByModel: MethodDefinition<_media_v1_ModelQueryInput, _media_v1_ModelFilesInput, _media_v1_ModelQuery, _media_v1_ModelFiles>
   GetFilesByModels: MethodDefinition<_media_v1_GetFilesByModelsRequestInput, _media_v1_GetFilesByModelsResponseInput, _media_v1_GetFilesByModelsRequest, _media_v1_GetFilesByModelsResponse>
+  GetMessages: MethodDefinition<_media_v1_GetMessagesRequestInput, _media_v1_GetMessagesResponseInput, _media_v1_GetMessagesRequest, _media_v1_GetMessagesResponse>
   GetStats: MethodDefinition<_media_v1_GetStatsRequestInput, _media_v1_StatsInput, _media_v1_GetStatsRequest, _media_v1_Stats>
   ImportFile: MethodDefinition<_media_v1_ImportFileRequestInput, _media_v1_MediaInput, _media_v1_ImportFileRequest, _media_v1_Media>
+  ListMessages: MethodDefinition<_media_v1_ListMessagesRequestInput, _media_v1_ListMessagesResponseInput, _media_v1_ListMessagesRequest, _media_v1_ListMessagesResponse>
   ReorderFiles: MethodDefinition<_media_v1_ReorderFilesRequestInput, _media_v1_ModelFilesInput, _media_v1_ReorderFilesRequest, _media_v1_ModelFiles>
+  RetryMessageMedia: MethodDefinition<_media_v1_RetryMessageMediaRequestInput, _media_v1_MessageInput, _media_v1_RetryMessageMediaRequest, _media_v1_Message>
   UpdateFile: MethodDefinition<_media_v1_UpdateFileRequestInput, _media_v1_MediaInput, _media_v1_UpdateFileRequest, _media_v1_Media>
   UploadFile: MethodDefinition<_media_v1_UploadFileRequestInput, _media_v1_MediaInput, _media_v1_UploadFileRequest, _media_v1_Media>
   VerifyFile: MethodDefinition<_media_v1_VerifyFileRequestInput, _media_v1_VerifyFileResponseInput, _media_v1_VerifyFileRequest, _media_v1_VerifyFileResponse>

@@ -1,0 +1,90 @@
+/**
+ * Serves the media of messages by the id of the message, and has them imported first where they are not there yet.
+ * Invariant: an answer without the bytes says whether asking again may help, and whether the provider has ended them.
+ */
+import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '../../contract/errors.js';
+import { checkIdentifier } from '../../contract/identifier.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { Library } from '../library.js';
+import { messageFiles, type Message } from '../messages/message-store.js';
+import type { Messages } from '../messages/messages.js';
+import { checkAccess } from './admin-access.js';
+import { answerFile } from './file-answer.js';
+
+export interface MessageMediaOptions {
+  messages: Pick<Messages, 'importNow'>;
+  library: Pick<Library, 'filesByModels' | 'open'>;
+  /** MEDIA_ADMIN_TOKEN; undefined: programs on this machine only. */
+  token: string | undefined;
+  log: Logger;
+}
+
+interface MessageRoute {
+  Params: { '*': string };
+}
+
+/** Why there are no bytes. */
+interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly expired: boolean;
+}
+
+const unknown: Refusal = { status: 404, code: 'NOT_FOUND', message: 'There is no such message.', retryable: false, expired: false };
+const retryAfterSeconds = 5;
+
+/** GET and HEAD `/api/media/messages/:id`; errors as JSON `{code, message, retryable, expired}`. */
+export function createMessageMedia(options: MessageMediaOptions): FastifyPluginAsync {
+  const { token, log } = options;
+  return async (server) => {
+    await server.register(async (routes) => {
+      routes.setErrorHandler((error: FastifyError | AppError, _request, reply) => refuse(reply, refusalOf(error, log)));
+      routes.addHook('onRequest', async (request) => checkAccess(request, token));
+      // A wildcard: a parameter of the path may have 100 characters only, and the id of a message more, also slashes.
+      routes.route<MessageRoute>({ method: ['GET', 'HEAD'], url: '/api/media/messages/*', handler: (request, reply) => serve(request, reply, options) });
+    });
+  };
+}
+
+async function serve(request: FastifyRequest<MessageRoute>, reply: FastifyReply, { messages, library, log }: MessageMediaOptions): Promise<FastifyReply> {
+  const id = checkIdentifier('id', request.params['*']);
+  const message = await messages.importNow(id);
+  const [files] = message?.state === 'READY' ? await library.filesByModels([{ ...messageFiles(id), limit: 0 }]) : [];
+  const file = files?.media.at(-1);
+  if (!file) return refuse(reply, message ? refusalFor(message) : unknown);
+  return answerFile(request, reply, {
+    file,
+    open: (range) => library.open(file, range),
+    disposition: 'inline',
+    headers: { 'cache-control': 'private, no-cache', 'cross-origin-resource-policy': 'same-origin' },
+    log,
+  });
+}
+
+function refusalFor({ state, reason, code = 'NOT_FOUND', retryable }: Message): Refusal {
+  if (state === 'NONE') return { ...unknown, message: 'The message brings no media.' };
+  if (state === 'READY') return { ...unknown, message: 'The media of the message was deleted.' };
+  if (state === 'PENDING') return { status: 503, code: 'IMPORT_FAILED', message: reason ?? 'The media is being imported.', retryable: true, expired: false };
+  if (state === 'EXPIRED') return { status: 410, code, message: reason ?? 'Media expired.', retryable: false, expired: true };
+  return { status: retryable ? 502 : 404, code, message: reason ?? 'The media cannot be had.', retryable, expired: false };
+}
+
+const statusOfCode: Partial<Record<string, number>> = { BAD_USER_INPUT: 400, UNAUTHENTICATED: 401, FORBIDDEN: 403, NOT_FOUND: 404 };
+
+function refusalOf(error: FastifyError | AppError, log: Logger): Refusal {
+  const status = error instanceof AppError ? statusOfCode[error.code] : error.statusCode;
+  if (status !== undefined && status < 500) {
+    return { status, code: error instanceof AppError ? error.code : 'BAD_USER_INPUT', message: error.message, retryable: false, expired: false };
+  }
+  log.error({ err: error }, 'the media of a message could not be served');
+  return { status: 500, code: 'INTERNAL_SERVER_ERROR', message: 'Internal error.', retryable: true, expired: false };
+}
+
+function refuse(reply: FastifyReply, { status, ...body }: Refusal): FastifyReply {
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="media"');
+  if (status === 503) reply.header('retry-after', retryAfterSeconds);
+  return reply.code(status).header('cache-control', 'no-store').send(body);
+}

@@ -1,0 +1,92 @@
+/** The proxy: the bytes of a message's media by the id of the message, imported when somebody asks for them first. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Harness } from '../harness.js';
+import { somePng } from '../import/import-bench.js';
+import { startFakeWhatsApp, type FakeWhatsApp, type Received } from '../../support/fake-whatsapp.js';
+import { waitFor } from '../../support/wait.js';
+import { bodyOf, deliver, entryOf, mediaMessage, newWamid, textMessage, webhookEnv } from '../../support/whatsapp-webhooks.js';
+
+let fake: FakeWhatsApp;
+let harness: Harness;
+
+beforeAll(async () => {
+  fake = await startFakeWhatsApp();
+  harness = await Harness.start({ env: { ...fake.env, ...webhookEnv, BASE_BACKOFF_SECONDS: '0', FAILED_MEDIA_TRANSIENT_TTL: '0' } });
+});
+afterAll(async () => {
+  await harness.close();
+  await fake.stop();
+});
+
+const get = (id: string, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(`${harness.http.url}/api/media/messages/${encodeURIComponent(id)}`, { headers, signal: AbortSignal.timeout(30_000) });
+
+describe('GET /api/media/messages/:id', () => {
+  let bytes: Buffer;
+  let received: Received;
+
+  beforeEach(() => {
+    bytes = somePng();
+    received = fake.receive(bytes);
+  });
+
+  const tell = async (): Promise<string> => {
+    const sent = mediaMessage('image', received, { id: received.id });
+    expect((await deliver(harness.http.url, bodyOf(entryOf(sent)))).status).toBe(200);
+    return sent.id;
+  };
+
+  it('S1: gives the bytes, ranges of them too, whoever asks first and how many do', async () => {
+    const id = await tell();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => get(id)));
+    for (const answer of answers) {
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/png']);
+      expect(Buffer.from(await answer.arrayBuffer())).toEqual(bytes);
+    }
+    expect([fake.resolves(received.id), fake.downloads(received.id)]).toEqual([1, 1]);
+    const range = await get(id, { range: 'bytes=1-3' });
+    expect([range.status, Buffer.from(await range.arrayBuffer())]).toEqual([206, bytes.subarray(1, 4)]);
+  });
+
+  it('S1: says that there is no such message, and that one brings no media', async () => {
+    const text = textMessage();
+    await deliver(harness.http.url, bodyOf(entryOf(text)));
+    for (const [id, message] of [[newWamid(), 'There is no such message.'], [text.id, 'The message brings no media.']] as const) {
+      const answer = await get(id);
+      expect([answer.status, await answer.json()]).toEqual([404, { code: 'NOT_FOUND', message, retryable: false, expired: false }]);
+    }
+  });
+
+  it('S1: an expired media is never asked for again, and says so', async () => {
+    fake.onResolve(received.id, 'code 100, subcode 33');
+    const id = await tell();
+    for (let time = 0; time < 2; time += 1) {
+      const answer = await get(id);
+      expect([answer.status, await answer.json()]).toMatchObject([410, { code: 'IMPORT_FAILED', retryable: false, expired: true }]);
+    }
+    expect(fake.resolves(received.id)).toBe(1);
+  });
+
+  it('S1: a message without the id of its media says that it cannot be had', async () => {
+    const sent = { ...textMessage(), type: 'image', image: {} };
+    await deliver(harness.http.url, bodyOf(entryOf(sent)));
+    const answer = await get(sent.id);
+    expect([answer.status, await answer.json()]).toEqual([404, { code: 'NOT_FOUND', message: 'The provider named no media with the message.', retryable: false, expired: false }]);
+  });
+
+  it('goes on with the import when the client has left', async () => {
+    fake.onResolve(received.id, undefined);
+    const id = await tell();
+    const client = new AbortController();
+    const asked = fetch(`${harness.http.url}/api/media/messages/${encodeURIComponent(id)}`, { signal: client.signal });
+    client.abort();
+    await expect(asked).rejects.toThrow();
+    await waitFor(() => fake.downloads(received.id) === 1, { what: 'the import to go on' });
+    expect((await get(id)).status).toBe(200);
+  });
+
+  it('answers programs on this machine only, without a token', async () => {
+    const answer = await get(newWamid(), { 'x-forwarded-for': '203.0.113.9' });
+    expect([answer.status, await answer.json()]).toMatchObject([403, { code: 'FORBIDDEN', retryable: false, expired: false }]);
+  });
+});
