@@ -44,6 +44,8 @@ const importBackoff = { firstMs: minuteMs, maxMs: 60 * minuteMs };
 const maxAttempts = 8;
 /** Some carriers block who makes 20 calls in an hour that fail. */
 const pauseBackoff = { firstMs: 10 * minuteMs, maxMs: 40 * minuteMs };
+/** However long a provider wants to be left alone. */
+const longestPauseMs = 24 * 60 * minuteMs;
 /** A single failure says little of a provider. */
 const toleratedFailures = 2;
 
@@ -201,7 +203,7 @@ export class MessageImports implements Inbox {
     let until = new Date(now());
     await messages.pause(provider, (pauses) => {
       const isTolerated = failure?.outcome === 'transient' && pauses <= toleratedFailures;
-      const ms = failure?.retryAfterMs ?? (isTolerated ? 0 : backoffMs(pauses, pauseBackoff));
+      const ms = Math.min(failure?.retryAfterMs ?? (isTolerated ? 0 : backoffMs(pauses, pauseBackoff)), longestPauseMs);
       until = new Date(now() + ms);
       return until;
     });

@@ -137,7 +137,7 @@ describe('the media of messages', () => {
     await untilState(message.id, 'READY');
   });
 
-  it.each<ResolveTrouble>(['status 500', 'a reset', 'code 190', 'code 130429'])('are all imported after an hour of %s, in which hardly a call is made', async (trouble) => {
+  it.each<ResolveTrouble>(['status 500', 'a reset', 'code 190', 'code 130429', 'status 429, again after an hour'])('are all imported after an hour of %s, in which hardly a call is made', async (trouble) => {
     const received = Array.from({ length: 40 }, () => fake.receive(somePng()));
     for (const { id } of received) fake.onResolve(id, trouble);
     const messages = received.map(messageWith);
