@@ -39,6 +39,11 @@ export interface MediaReaderOptions {
   siblings?: Siblings | undefined;
 }
 
+/** Bytes for copies of entries; the other half of what a process may keep is for answers that are made of them. */
+export function halfOfMemory({ CACHE_L1_MAX_MB: megabytes }: Pick<Settings, 'CACHE_L1_MAX_MB'>): number {
+  return (megabytes * 1e6) / 2;
+}
+
 export class MediaReader {
   readonly #store: CacheStore;
   readonly #cache: ReadThrough<ModelMedia>;
@@ -55,7 +60,7 @@ export class MediaReader {
       isNegative: ({ total }) => total === 0,
       maxUnfilledCalls: settings.ORIGIN_MAX_CONCURRENCY,
       local: settings.CACHE_L1 === 'on',
-      maxLocalBytes: (settings.CACHE_L1_MAX_MB * 1e6) / 2,
+      maxLocalBytes: halfOfMemory(settings),
       maxWaitMs: settings.CACHE_LEASE_MS + originDeadlineMs,
       observe,
       maxAgeMs,

@@ -95,14 +95,14 @@ export class Library {
    * Adds the file that is at `source` to the end of a collection. An empty `fileName`: what the source calls it.
    * @throws AppError as `upload`, and IMPORT_REFUSED, IMPORT_FAILED.
    */
-  async import(request: UploadRequest, source: ImportSource, { waits = true }: Pick<ImportLimits, 'waits'> = {}): Promise<Media> {
+  async import(request: UploadRequest, source: ImportSource, limits: Pick<ImportLimits, 'waits'> = {}): Promise<Media> {
     const { store, collections, importer } = this.#options;
     // What is wrong with the request is said before a call is made.
     const asked = acceptUpload({ ...request, fileName: request.fileName || 'file' });
     const rule = collections.rule(asked.collectionName);
     const known = await store.findUploaded(asked);
     if (known) return known;
-    return importer.withFile(source, { maxBytes: rule.maxBytes, waits }, (file) => {
+    return importer.withFile(source, { maxBytes: rule.maxBytes, ...limits }, (file) => {
       const accepted = acceptUpload({ ...request, fileName: request.fileName || file.fileName });
       return this.#add(accepted, rule, file, { source: sourceName(source), fileName: file.fileName, fetchedAt: file.fetchedAt });
     });

@@ -5,6 +5,9 @@
  */
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { MediaProvider } from '../../src/media/import/provider.js';
+import { createWhatsAppProvider } from '../../src/providers/whatsapp/whatsapp-provider.js';
+import { readSettings } from '../../src/runtime/settings.js';
 import { claims, cutAfter, hang, hangAfter, ok, redirect, reset, startMediaHost, status, throttled, type MediaHost, type Play } from './media-host.js';
 
 export interface Received {
@@ -46,6 +49,11 @@ interface Resolving {
   /** The plain answer; `changes`: other fields, undefined to leave one out. */
   readonly answer: (changes?: Record<string, unknown>) => Play;
   readonly foreignUrl: string;
+}
+
+/** The product's provider, which asks this one. It tells of no messages. */
+export function providerOf({ env, token }: FakeWhatsApp): MediaProvider {
+  return createWhatsAppProvider({ settings: readSettings(env, ['media']), accessToken: token, webhook: undefined });
 }
 
 /** As the Graph API words a refusal. */

@@ -15,7 +15,7 @@ import type { Library } from '../library.js';
 import type { Cleanup } from '../upkeep/cleanup.js';
 import { statisticsDocument, type Statistics } from '../upkeep/statistics.js';
 import { checkAccess } from './admin-access.js';
-import { answerError, answerFile } from './file-answer.js';
+import { answerError, answerFile, privateHeaders } from './file-answer.js';
 
 export interface AdminOptions {
   statistics: Pick<Statistics, 'read'>;
@@ -93,8 +93,7 @@ function mediaHandler({ importer, library, providers, log }: AdminOptions) {
       file: { ...blob, fileName },
       open: (range) => library.open(blob, range),
       disposition: 'inline',
-      // Kept by whoever asked, and shown after a look at what is here only.
-      headers: { 'cache-control': 'private, no-cache', 'cross-origin-resource-policy': 'same-origin' },
+      headers: privateHeaders,
       log,
     });
   };

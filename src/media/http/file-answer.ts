@@ -26,6 +26,9 @@ export interface FileAnswer {
   log: Logger;
 }
 
+/** Of what is kept by whoever asked, and shown after a look at what is here only. */
+export const privateHeaders = { 'cache-control': 'private, no-cache', 'cross-origin-resource-policy': 'same-origin' };
+
 /** @throws AppError NOT_FOUND when the bytes are lost. */
 export async function answerFile(request: FastifyRequest, reply: FastifyReply, { file, open, disposition, headers, log }: FileAnswer): Promise<FastifyReply> {
   const etag = `"${file.sha256}"`;

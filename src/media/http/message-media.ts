@@ -10,7 +10,7 @@ import type { Library } from '../library.js';
 import { messageFiles, type Message } from '../messages/message-store.js';
 import type { Messages } from '../messages/messages.js';
 import { checkAccess } from './admin-access.js';
-import { answerFile } from './file-answer.js';
+import { answerFile, privateHeaders } from './file-answer.js';
 
 export interface MessageMediaOptions {
   messages: Pick<Messages, 'importNow'>;
@@ -59,7 +59,7 @@ async function serve(request: FastifyRequest<MessageRoute>, reply: FastifyReply,
     file,
     open: (range) => library.open(file, range),
     disposition: 'inline',
-    headers: { 'cache-control': 'private, no-cache', 'cross-origin-resource-policy': 'same-origin' },
+    headers: privateHeaders,
     log,
   });
 }

@@ -114,21 +114,23 @@ export class MessageImports implements Inbox {
    * Has the media of this message imported now, where that is open, by whoever comes first of all instances. Resolves with the message as it is
    * then; as it was when that takes longer than a client waits. Goes on when nobody waits any more.
    */
-  async importNow(messageId: string): Promise<Message | undefined> {
+  async importNow(found: Message): Promise<Message | undefined> {
     const { messages, leaseMs, now } = this.#options;
     const giveUpAt = performance.now() + clientWaitMs;
-    for (;;) {
-      // Each look follows from the one before.
-      // oxlint-disable no-await-in-loop
-      const [message] = await messages.find([messageId]);
+    // Each look follows from the one before.
+    // oxlint-disable no-await-in-loop
+    for (let message: Message | undefined = found; ; [message] = await messages.find([found.id])) {
       const isOpen = message?.state === 'PENDING' || (message?.state === 'FAILED' && message.retryable);
       if (!isOpen || this.#poller.signal.aborted || performance.now() >= giveUpAt) return message;
-      const job = await messages.claimOne(messageId, new Date(now()), new Date(now() + leaseMs));
+      const job = await messages.claimOne(found.id, new Date(now()), new Date(now() + leaseMs));
       if (job === 'paused') return message;
-      if (job === 'busy') await pause(lookAgainMs, this.#poller.signal);
-      else if (await endsWithin(giveUpAt - performance.now(), this.#workBehind(job))) return (await messages.find([messageId]))[0];
-      // oxlint-enable no-await-in-loop
+      if (job !== 'busy') {
+        await endsWithin(giveUpAt - performance.now(), this.#workBehind(job));
+        return (await messages.find([found.id]))[0];
+      }
+      await pause(lookAgainMs, this.#poller.signal);
     }
+    // oxlint-enable no-await-in-loop
   }
 
   /** False: nothing was due. */
@@ -180,7 +182,7 @@ export class MessageImports implements Inbox {
     const failure = cause instanceof ImportFailure ? cause : undefined;
     const verdict = failure ? verdicts[failure.outcome] : 'over';
     log.warn({ messageId, code, reason, verdict }, 'the media of a message could not be imported');
-    if (verdict === 'paused') {
+    if (failure && verdict === 'paused') {
       const until = await this.#pause(failure);
       return messages.postpone(messageId, until, { reason, code, counts: false });
     }
@@ -198,19 +200,20 @@ export class MessageImports implements Inbox {
   }
 
   /** Until when: of its own, or as long as the provider wants. */
-  async #pause(failure: ImportFailure | undefined): Promise<Date> {
+  async #pause({ outcome, retryAfterMs }: ImportFailure): Promise<Date> {
     const { provider, messages, log, now } = this.#options;
     let until = new Date(now());
     await messages.pause(provider, (pauses) => {
-      const isTolerated = failure?.outcome === 'transient' && pauses <= toleratedFailures;
-      const ms = Math.min(failure?.retryAfterMs ?? (isTolerated ? 0 : backoffMs(pauses, pauseBackoff)), longestPauseMs);
+      const isTolerated = outcome === 'transient' && pauses <= toleratedFailures;
+      const ms = Math.min(retryAfterMs ?? (isTolerated ? 0 : backoffMs(pauses, pauseBackoff)), longestPauseMs);
       until = new Date(now() + ms);
       return until;
     });
     if (until.getTime() > now()) await this.#count({ provider_pauses: 1 });
-    if (failure?.outcome === 'unauthorised') log.error({ provider, until }, 'the provider refuses access: nothing is imported until it is granted');
+    if (outcome === 'unauthorised') log.error({ provider, until }, 'the provider refuses access: nothing is imported until it is granted');
     return until;
   }
+
   /** A count that is lost is no reason to do the work again. */
   async #count(amounts: Amounts): Promise<void> {
     await this.#options.counters.add(amounts).catch((error: unknown) => this.#options.log.debug({ err: error }, 'the imports of messages were not counted'));

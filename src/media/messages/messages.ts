@@ -38,7 +38,7 @@ export class Messages {
     const [message] = await this.#options.messages.find([id]);
     // Of a provider that is not configured any more, what is stored is all there is.
     const imports = message && this.#options.imports.get(message.provider);
-    return imports ? imports.importNow(id) : message;
+    return imports ? imports.importNow(message) : message;
   }
 
   /** Has its media imported again, as if never tried; one that is there stays. Idempotent. @throws AppError NOT_FOUND, BAD_USER_INPUT when it has none to be had. */

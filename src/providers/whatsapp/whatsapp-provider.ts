@@ -16,8 +16,6 @@ export interface WhatsAppProviderOptions {
   accessToken: string;
   /** Undefined: nothing is told of messages. */
   webhook: MediaProvider['webhook'];
-  /** Default the real one. Milliseconds since 1970. */
-  now?: () => number;
 }
 
 const resolved = z.object({
@@ -28,7 +26,7 @@ const resolved = z.object({
   mime_type: z.string().optional(),
 });
 
-export function createWhatsAppProvider({ settings, accessToken, webhook, now = Date.now }: WhatsAppProviderOptions): MediaProvider {
+export function createWhatsAppProvider({ settings, accessToken, webhook }: WhatsAppProviderOptions): MediaProvider {
   const { GRAPH_BASE_URL: base, GRAPH_API_VERSION: version, WA_MEDIA_HOSTS: allowedHosts } = settings;
   const headers = { authorization: `Bearer ${accessToken}` };
   const api = new URL(base);
@@ -40,7 +38,7 @@ export function createWhatsAppProvider({ settings, accessToken, webhook, now = D
     async resolve(id, { fetch }): Promise<ResolvedMedia> {
       const answer = await fetch(`${base}/${version}/${encodeURIComponent(id)}`, headers);
       const body = parseJson(answer.text);
-      if (answer.status !== 200) throw failureOf(answer, body, now());
+      if (answer.status !== 200) throw failureOf(answer, body);
       const media = resolved.safeParse(body);
       if (!media.success) throw new ImportFailure('transient', 'The provider did not say where the media is.');
       const { url, sha256, file_size: size, mime_type: mimeType } = media.data;
@@ -60,11 +58,11 @@ const failures: Readonly<Record<GraphErrorKind, readonly [FailureKind, string]>>
   unknown: ['transient', 'The provider gave an answer that is not understood.'],
 };
 
-function failureOf({ status, retryAfter }: ProviderAnswer, body: unknown, now: number): ImportFailure {
+function failureOf({ status, retryAfter }: ProviderAnswer, body: unknown): ImportFailure {
   const { kind, code, details } = readGraphError(status, body);
   const [failure, sentence] = failures[kind];
   return new ImportFailure(failure, `${sentence.slice(0, -1)} (${code === undefined ? status : `code ${code}`}).`, {
     cause: new Error(`the Graph API answered ${status}: ${details}`),
-    retryAfterMs: parseRetryAfter(retryAfter, now),
+    retryAfterMs: parseRetryAfter(retryAfter, Date.now()),
   });
 }

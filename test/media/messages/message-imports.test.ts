@@ -6,10 +6,8 @@ import { MessageImports } from '../../../src/media/messages/message-imports.js';
 import type { Message } from '../../../src/media/messages/message-store.js';
 import { createSqlMediaStore } from '../../../src/media/rows/sql-media-store.js';
 import { createSqlMessageStore } from '../../../src/media/rows/sql-message-store.js';
-import { createWhatsAppProvider } from '../../../src/providers/whatsapp/whatsapp-provider.js';
-import { readSettings } from '../../../src/runtime/settings.js';
 import { newMessage } from '../../conformance/message-store.js';
-import { startFakeWhatsApp, type FakeWhatsApp, type Received, type ResolveTrouble } from '../../support/fake-whatsapp.js';
+import { providerOf, startFakeWhatsApp, type FakeWhatsApp, type Received, type ResolveTrouble } from '../../support/fake-whatsapp.js';
 import { waitFor } from '../../support/wait.js';
 import { ImportBench, somePng } from '../import/import-bench.js';
 
@@ -21,11 +19,9 @@ let running: MessageImports[] = [];
 
 beforeEach(async () => {
   fake = await startFakeWhatsApp();
-  const { GRAPH_BASE_URL, GRAPH_API_VERSION, WA_MEDIA_HOSTS } = readSettings(fake.env, ['media']);
-  const provider = createWhatsAppProvider({ settings: { GRAPH_BASE_URL, GRAPH_API_VERSION, WA_MEDIA_HOSTS }, accessToken: fake.token, webhook: undefined });
   // The negative cache has a clock of its own: here only the queue decides when something is asked for again.
   const failedMedia = { find: () => Promise.resolve(undefined), mark: () => Promise.resolve(), stop: () => Promise.resolve() };
-  bench = await ImportBench.start({ providers: [provider], failedMedia });
+  bench = await ImportBench.start({ providers: [providerOf(fake)], failedMedia });
 });
 afterEach(async () => {
   await Promise.all(running.map((imports) => imports.stop()));

@@ -2,9 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createMemoryFailedMedia, type FailedMedia } from '../../../src/media/import/failed-media.js';
 import type { ImportSource } from '../../../src/media/import/fetched-file.js';
-import { createWhatsAppProvider } from '../../../src/providers/whatsapp/whatsapp-provider.js';
-import { readSettings } from '../../../src/runtime/settings.js';
-import { downloadTroubles, resolveTroubles, startFakeWhatsApp, type DownloadTrouble, type FakeWhatsApp, type ResolveTrouble } from '../../support/fake-whatsapp.js';
+import { downloadTroubles, providerOf, resolveTroubles, startFakeWhatsApp, type DownloadTrouble, type FakeWhatsApp, type ResolveTrouble } from '../../support/fake-whatsapp.js';
 import { failureOf, ImportBench, somePng } from '../../media/import/import-bench.js';
 
 /** What follows from a trouble that every try meets. */
@@ -121,11 +119,9 @@ afterAll(() => fake.stop());
 const start = async (): Promise<void> => {
   const recorded = recording();
   ({ remembered } = recorded);
-  const { GRAPH_BASE_URL, GRAPH_API_VERSION, WA_MEDIA_HOSTS, META_ACCESS_TOKEN = '' } = readSettings(fake.env, ['media']);
-  const provider = createWhatsAppProvider({ settings: { GRAPH_BASE_URL, GRAPH_API_VERSION, WA_MEDIA_HOSTS }, accessToken: META_ACCESS_TOKEN, webhook: undefined });
   bench = await ImportBench.start({
     failedMedia: recorded.failedMedia,
-    providers: [provider],
+    providers: [providerOf(fake)],
     // By which the other host may be called as any host on the internet.
     hosts: [fake.foreign.host],
     timeouts: { resolveMs: 300, downloadMs: 300 },
