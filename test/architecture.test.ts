@@ -21,7 +21,14 @@ const mayImport: Record<string, readonly string[]> = {
 
 /** What begins a program of the media service hands it the providers. */
 const providersOfAll = 'providers/providers.ts';
-const providerContract: readonly string[] = ['media/import/provider.ts', 'media/import/import-failure.ts', 'media/messages/message.ts'];
+const providerContract: readonly string[] = [
+  'media/import/provider.ts',
+  'media/import/provider-call.ts',
+  'media/import/import-failure.ts',
+  'media/messages/message.ts',
+  'media/templates/template-channel.ts',
+  'media/templates/send-failure.ts',
+];
 
 /** Per library, the files that may import it; a folder stands for all in it. Types alone may be imported by the neighbours that are passed them. */
 const homes: Record<string, readonly string[]> = {

@@ -1,7 +1,7 @@
 /**
  * The gateway's way to the media service: one method per verb, AppErrors out.
- * Invariant: no call without a deadline, and never more in flight than `ORIGIN_MAX_CONCURRENCY`; imports, which may last for minutes,
- * and uploads take nothing from that.
+ * Invariant: no call without a deadline, and never more in flight than `ORIGIN_MAX_CONCURRENCY`; imports and template messages, which may last
+ * for minutes, and uploads take nothing from that.
  */
 import { connectivityState, status } from '@grpc/grpc-js';
 import { AppError } from '../contract/errors.js';
@@ -16,6 +16,8 @@ import type { Message } from '../contract/generated/media/v1/Message.js';
 import type { ModelFiles } from '../contract/generated/media/v1/ModelFiles.js';
 import type { ModelQueryInput } from '../contract/generated/media/v1/ModelQuery.js';
 import type { ReorderFilesRequestInput } from '../contract/generated/media/v1/ReorderFilesRequest.js';
+import type { SendTemplateRequestInput } from '../contract/generated/media/v1/SendTemplateRequest.js';
+import type { SendTemplateResponse } from '../contract/generated/media/v1/SendTemplateResponse.js';
 import type { UpdateFileRequestInput } from '../contract/generated/media/v1/UpdateFileRequest.js';
 import type { UploadMetaInput } from '../contract/generated/media/v1/UploadMeta.js';
 import { fromGrpcError, hasGrpcStatus } from '../contract/grpc-errors.js';
@@ -35,7 +37,7 @@ const readDeadlineMs = 2_000;
 const writeDeadlineMs = 5_000;
 /** Each file that moves is a row and an event, and collections have no bound. */
 const reorderDeadlineMs = 30_000;
-/** Three tries of 30 seconds, with pauses between them, and their turn to wait for. */
+/** Three tries of 30 seconds, with pauses between them, and their turn to wait for. A template message that is sent twice, with an upload before each, takes as long. */
 const importDeadlineMs = 150_000;
 const maxImports = 32;
 
@@ -164,6 +166,11 @@ export class MediaClient {
   /** Idempotent. */
   retryMessageMedia(id: string): Promise<Message> {
     return this.#call(() => unary(this.#client, methods.RetryMessageMedia, { id }, writeDeadlineMs));
+  }
+
+  /** Not idempotent. When it rejects, the message may have been sent nevertheless. What the provider refuses is an answer. */
+  sendTemplate(request: SendTemplateRequestInput): Promise<SendTemplateResponse> {
+    return this.#call(() => unary(this.#client, methods.SendTemplate, request, importDeadlineMs), this.#imports);
   }
 
   /** Idempotent. */

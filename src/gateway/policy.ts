@@ -13,8 +13,14 @@ export interface OwnerAction {
   readonly collectionName: string;
 }
 
+/** A template message. */
+export interface SendAction {
+  readonly kind: 'send';
+  readonly template: string;
+}
+
 /** `mutate` is asked before a mutation's body is read, when nothing but the request's headers is known. */
-export type Action = { readonly kind: 'mutate' } | OwnerAction;
+export type Action = { readonly kind: 'mutate' } | OwnerAction | SendAction;
 
 export interface Policy {
   /** @throws AppError UNAUTHENTICATED or FORBIDDEN when the viewer may not. */

@@ -8,6 +8,7 @@ import { mediaMutations } from './media-mutations.js';
 import { fixedMediaFields, mediaResolvers, type FixedResolver } from './media-resolvers.js';
 import { messageResolvers } from './message-resolvers.js';
 import type { RequestContext } from './request-context.js';
+import { templateResolvers } from './template-resolvers.js';
 
 const scalars: IResolvers<unknown, RequestContext> = {
   Upload: GraphQLUpload,
@@ -29,7 +30,7 @@ const models: IResolvers<unknown, RequestContext> = {
   User: { ...fixedUserFields },
 };
 
-export const resolvers: readonly IResolvers<unknown, RequestContext>[] = [scalars, models, mediaResolvers, mediaMutations, messageResolvers];
+export const resolvers: readonly IResolvers<unknown, RequestContext>[] = [scalars, models, mediaResolvers, mediaMutations, messageResolvers, templateResolvers];
 
 /** The resolvers of fields that follow from their parents alone, by type and field. */
 export const fixedResolvers: Readonly<Record<string, Readonly<Record<string, FixedResolver>>>> = { Media: fixedMediaFields, User: fixedUserFields };

@@ -6,28 +6,22 @@ import { Server, status, type handleUnaryCall, type sendUnaryData, type ServiceE
 import { HealthImplementation } from 'grpc-health-check';
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../contract/errors.js';
-import type { ImportFileRequest } from '../contract/generated/media/v1/ImportFileRequest.js';
 import type { MediaInput } from '../contract/generated/media/v1/Media.js';
 import type { MediaServiceHandlers } from '../contract/generated/media/v1/MediaService.js';
-import type { MessageInput } from '../contract/generated/media/v1/Message.js';
-import type { ModelFilesInput } from '../contract/generated/media/v1/ModelFiles.js';
-import type { ModelQuery as ModelQueryMessage } from '../contract/generated/media/v1/ModelQuery.js';
 import { toGrpcError } from '../contract/grpc-errors.js';
-import { checkIdentifier } from '../contract/identifier.js';
 import { maxBatchSize, MediaService } from '../contract/services.js';
 import { wideWindows } from '../runtime/flow-control.js';
 import { listenGrpc, serverCredentials, type TlsFiles } from '../runtime/grpc.js';
 import type { Logger } from '../runtime/logger.js';
 import type { HostPort } from '../runtime/setting-types.js';
 import { InFlight } from './in-flight.js';
-import type { Message } from './messages/message-store.js';
 import type { Messages } from './messages/messages.js';
-import type { ImportSource } from './import/fetched-file.js';
-import type { Library, ModelMedia } from './library.js';
+import { filesMessage, fromImport, fromQuery, fromSend, messageMessage, sendMessage, sourceOf, toMessage } from './grpc-messages.js';
+import type { Library } from './library.js';
 import type { Integrity } from './upkeep/integrity.js';
 import type { Statistics } from './upkeep/statistics.js';
-import type { UploadRequest } from './requests.js';
-import type { Media, ModelQuery } from './rows/media-store.js';
+import type { Media } from './rows/media-store.js';
+import type { Templates } from './templates/templates.js';
 import { receiveUpload, UploadAborted, type UploadCall, type UploadTimeouts } from './upload-call.js';
 
 export interface MediaGrpcOptions {
@@ -35,6 +29,7 @@ export interface MediaGrpcOptions {
   integrity: Pick<Integrity, 'verify'>;
   statistics: Pick<Statistics, 'read'>;
   messages: Pick<Messages, 'find' | 'list' | 'retry'>;
+  templates: Pick<Templates, 'send'>;
   log: Logger;
   address: HostPort;
   tls: TlsFiles;
@@ -87,7 +82,7 @@ export async function startMediaGrpc(options: MediaGrpcOptions): Promise<MediaGr
   return { address: listening.address, stop: () => (stopped ??= stop()) };
 }
 
-function handlers({ library, integrity, statistics, messages, log, uploadTimeouts = { idleMs: 30_000, totalMs: 300_000 } }: MediaGrpcOptions, inFlight: InFlight): MediaServiceHandlers {
+function handlers({ library, integrity, statistics, messages, templates, log, uploadTimeouts = { idleMs: 30_000, totalMs: 300_000 } }: MediaGrpcOptions, inFlight: InFlight): MediaServiceHandlers {
   const failure = (error: unknown): Partial<ServiceError> => {
     if (error instanceof UploadAborted) return { code: status.ABORTED, details: error.message };
     const answer = toGrpcError(error);
@@ -160,6 +155,7 @@ function handlers({ library, integrity, statistics, messages, log, uploadTimeout
       return { messages: page.messages.map(messageMessage), has_more: page.hasMore };
     }),
     RetryMessageMedia: unary(async ({ id }) => messageMessage(await messages.retry(id))),
+    SendTemplate: unary(async (request) => sendMessage(await templates.send(fromSend(request)))),
   };
 }
 
@@ -170,73 +166,4 @@ function checkBatch(keys: readonly unknown[], what: string): void {
 function found(media: Media | undefined): Media {
   if (media) return media;
   throw new AppError('NOT_FOUND', 'There is no such file.');
-}
-
-function fromImport(request: ImportFileRequest): UploadRequest {
-  return {
-    modelType: request.model_type,
-    modelId: request.model_id,
-    collectionName: request.collection_name,
-    fileName: request.file_name,
-    name: request.name,
-    customProperties: request.custom_properties,
-    idempotencyKey: request.idempotency_key,
-  };
-}
-
-function sourceOf({ source_url: url, provider_media: media }: ImportFileRequest): ImportSource {
-  if (url) return { kind: 'url', url };
-  if (!media) throw new AppError('BAD_USER_INPUT', 'An import needs a source_url, or a provider_media.');
-  const announcedAt = media.timestamp > 0 ? new Date(media.timestamp * 1_000) : undefined;
-  return { kind: 'provider', provider: checkIdentifier('provider', media.provider), id: checkIdentifier('id', media.id), announcedAt };
-}
-
-function fromQuery(query: ModelQueryMessage): ModelQuery {
-  return { modelType: query.model_type, modelId: query.model_id, collectionName: query.collection_name, limit: query.limit };
-}
-
-function filesMessage(files: ModelMedia | undefined): ModelFilesInput {
-  return { media: files?.media.map(toMessage) ?? [], total: files?.total ?? 0, fallback_url: files?.fallbackUrl ?? '' };
-}
-
-function messageMessage(message: Message): MessageInput {
-  return {
-    id: message.id,
-    provider: message.provider,
-    from: message.from ?? '',
-    type: message.type,
-    sent_at: message.sentAt ?? '',
-    received_at: message.receivedAt,
-    media_state: message.state,
-    reason: message.reason ?? '',
-    code: message.code ?? '',
-    retryable: message.retryable,
-    cursor: message.cursor,
-  };
-}
-
-function toMessage(media: Media): MediaInput {
-  return {
-    id: media.id,
-    model_type: media.modelType,
-    model_id: media.modelId,
-    uuid: media.uuid,
-    collection_name: media.collectionName,
-    name: media.name,
-    file_name: media.fileName,
-    mime_type: media.mimeType,
-    disk: media.disk,
-    conversions_disk: media.conversionsDisk,
-    size: media.size,
-    manipulations: media.manipulations,
-    custom_properties: media.customProperties,
-    generated_conversions: media.generatedConversions,
-    responsive_images: media.responsiveImages,
-    order_column: media.orderColumn,
-    width: media.width,
-    height: media.height,
-    created_at: media.createdAt,
-    updated_at: media.updatedAt,
-    sha256: media.sha256,
-  };
 }

@@ -26,9 +26,13 @@ import { createSqlBlobRecords } from './rows/sql-blob-records.js';
 import { createSqlConversionStore } from './rows/sql-conversion-store.js';
 import { createSqlCounters } from './rows/sql-counters.js';
 import type { SqlDatabase } from './rows/sql-database.js';
+import { createSqlHandleStore } from './rows/sql-handle-store.js';
 import { createSqlMessageStore } from './rows/sql-message-store.js';
 import { createSqlMediaStore } from './rows/sql-media-store.js';
+import { createSqlSendStore } from './rows/sql-send-store.js';
 import { createSqlSources } from './rows/sql-sources.js';
+import type { HandleStore } from './templates/handle-store.js';
+import type { SendStore } from './templates/send-store.js';
 import { openBlobStore, openDatabase } from './storage.js';
 import { Cleanup } from './upkeep/cleanup.js';
 import { Integrity } from './upkeep/integrity.js';
@@ -57,6 +61,8 @@ export interface MediaCore {
   sources: Sources;
   conversions: ConversionStore;
   messages: MessageStore;
+  sends: SendStore;
+  handles: HandleStore;
   counters: Counters;
   signer: UrlSigner;
   library: Library;
@@ -82,6 +88,8 @@ export async function openMediaCore({ settings, log, lifecycle, publicUrl, onCom
   const sources = createSqlSources(database);
   const conversions = createSqlConversionStore(database);
   const messages = createSqlMessageStore(database);
+  const sends = createSqlSendStore(database);
+  const handles = createSqlHandleStore(database);
   const counters = bufferCounters(createSqlCounters(database), counted, log);
   lifecycle.own('counters', () => counters.stop());
   const failedMedia = openFailedMedia(settings, log);
@@ -96,7 +104,7 @@ export async function openMediaCore({ settings, log, lifecycle, publicUrl, onCom
   const { MEDIA_ORPHAN_GRACE_SECONDS: graceSeconds } = settings;
   const cleanup = new Cleanup({ database, records, blobs, integrity, counters, log, graceSeconds });
   lifecycle.own('cleanup', () => cleanup.stop());
-  return { collections, database, blobs, store, records, sources, conversions, messages, counters, signer, library, importer, integrity, cleanup, statistics };
+  return { collections, database, blobs, store, records, sources, conversions, messages, sends, handles, counters, signer, library, importer, integrity, cleanup, statistics };
 }
 
 async function signingKeys(settings: Settings, log: Logger) {

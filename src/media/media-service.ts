@@ -19,15 +19,14 @@ import { createMessageMedia } from './http/message-media.js';
 import { startMediaGrpc } from './grpc-server.js';
 import type { MediaProvider } from './import/provider.js';
 import { openMediaCore } from './media-core.js';
-import { MessageImports } from './messages/message-imports.js';
-import { Messages } from './messages/messages.js';
 import type { Added } from './library.js';
 import { createMediaMetrics, type MediaMetrics } from './metrics.js';
+import { startProviderWork } from './provider-work.js';
 import { OutboxRelay } from './outbox-relay.js';
 import type { Amounts } from './rows/counters.js';
 import type { SqlDatabase } from './rows/sql-database.js';
 import { createSqlOutbox } from './rows/sql-outbox.js';
-import { Daily } from './upkeep/daily.js';
+import { Schedule } from './upkeep/schedule.js';
 import { Scrub } from './upkeep/scrub.js';
 
 export interface MediaServiceOptions {
@@ -88,26 +87,18 @@ export function createMediaService({ settings, log, bus, publicUrl, providers = 
     const { MEDIA_SCRUB_DAYS: days } = settings;
     const scrub = days > 0 ? new Scrub({ ...core, log, days }) : undefined;
     lifecycle.own('scrub', () => scrub?.stop());
-    const daily = new Daily({ name: 'cleanup', at: settings.MEDIA_CLEANUP_AT, task: (signal) => core.cleanup.run({ dryRun: false, signal }), log });
+    const daily = new Schedule({ name: 'cleanup', at: settings.MEDIA_CLEANUP_AT, task: (signal) => core.cleanup.run({ dryRun: false, signal }), log });
     lifecycle.own('daily cleanup', () => daily.stop());
 
-    const inboxes = providers.map((provider) => {
-      const inbox = new MessageImports({ ...core, provider: provider.name, log, concurrency: settings.MEDIA_IMPORT_CONCURRENCY });
-      // What is being downloaded is ended with the importer, which nobody else uses any more by then.
-      lifecycle.own('imports of messages', async () => void (await Promise.all([inbox.stop(), core.importer.stop()])));
-      return { name: provider.name, inbox, webhook: provider.webhook?.(inbox) };
-    });
-    const messages = new Messages({ messages: core.messages, imports: new Map(inboxes.map(({ name, inbox }) => [name, inbox])) });
-
-    const doors = { library, integrity, statistics, messages, log };
+    const { messages, templates, webhooks } = await startProviderWork({ core, providers, settings, lifecycle, log });
+    const doors = { library, integrity, statistics, messages, templates, log };
     const grpc = await usable('MEDIA_GRPC_ADDR', startMediaGrpc({ ...doors, address: settings.MEDIA_GRPC_ADDR, tls: settings }));
     lifecycle.own('gRPC server', () => grpc.stop(), grpcStopMs);
 
     const delivery = createDelivery({ library, signer, log });
-    const admin = createAdmin({ ...core, providers: providers.map(({ name }) => name), token: settings.MEDIA_ADMIN_TOKEN, log });
+    const admin = createAdmin({ ...core, templates, providers: providers.map(({ name }) => name), token: settings.MEDIA_ADMIN_TOKEN, log });
     const messageMedia = createMessageMedia({ messages, library, token: settings.MEDIA_ADMIN_TOKEN, log });
     const routes: FastifyPluginAsync = async (server) => {
-      const webhooks = inboxes.flatMap(({ webhook }) => webhook ?? []);
       await Promise.all([delivery, admin, messageMedia, ...webhooks].map(async (door) => {
         await server.register(door);
       }));

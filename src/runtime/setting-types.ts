@@ -129,3 +129,19 @@ export const hostList: z.ZodType<readonly string[], string> = z.string().transfo
   context.addIssue('must be host or host:port, or several of them separated by commas');
   return z.NEVER;
 });
+
+/** `1,2,3`; empty: none. */
+export const numberList: z.ZodType<readonly number[], string> = z
+  .string()
+  .regex(/^\s*(\d{1,9}\s*(,\s*\d{1,9}\s*)*)?$/, 'must be whole numbers separated by commas')
+  .transform((text) => text.split(',').flatMap((part) => (part.trim() === '' ? [] : Number(part))));
+
+/** A regular expression that ignores case; empty: one that finds nothing. */
+export const pattern: z.ZodType<RegExp, string> = z.string().transform((text, context) => {
+  try {
+    return new RegExp(text || '(?!)', 'i');
+  } catch {
+    context.addIssue('must be a regular expression');
+    return z.NEVER;
+  }
+});

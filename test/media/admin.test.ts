@@ -89,7 +89,7 @@ afterAll(() => Promise.all(servers.map((server) => server.close())));
 
 async function serve(options: Partial<AdminOptions> = {}): Promise<{ server: FastifyInstance; url: string }> {
   const server = Fastify();
-  await server.register(createAdmin({ ...parts, cleanup: { run: () => Promise.resolve(nothing) }, providers: ['whatsapp'], token: undefined, log, ...options }));
+  await server.register(createAdmin({ ...parts, templates: { checkHandles: () => Promise.resolve({ checked: 3, failed: 1 }) }, cleanup: { run: () => Promise.resolve(nothing) }, providers: ['whatsapp'], token: undefined, log, ...options }));
   servers.push(server);
   return { server, url: await server.listen({ host: '127.0.0.1', port: 0 }) };
 }

@@ -47,7 +47,7 @@ beforeEach(async () => {
     onCommit: () => void (commits += 1),
   });
   const tls = { GRPC_TLS_CA: undefined, GRPC_TLS_CERT: undefined, GRPC_TLS_KEY: undefined };
-  server = await startMediaGrpc({ library, integrity: { verify: unasked }, statistics: { read: unasked }, messages: { find: unasked, list: unasked, retry: unasked }, log, address: { host: '127.0.0.1', port: 0 }, tls, uploadTimeouts: timeouts });
+  server = await startMediaGrpc({ library, integrity: { verify: unasked }, statistics: { read: unasked }, messages: { find: unasked, list: unasked, retry: unasked }, templates: { send: unasked }, log, address: { host: '127.0.0.1', port: 0 }, tls, uploadTimeouts: timeouts });
   client = new MediaService(formatHostPort(server.address), credentials.createInsecure());
 });
 afterEach(async () => {

@@ -139,6 +139,7 @@ export async function startOrigin({ keys, random, committed, deleted }: OriginOp
     GetMessages: unimplemented,
     ListMessages: unimplemented,
     RetryMessageMedia: unimplemented,
+    SendTemplate: unimplemented,
   };
   const userHandlers: UserServiceHandlers = {
     GetUsers: ({ request: { ids } }, callback) => callback(null, { results: ids.map((id) => ({ user: { id, name: id, email: '' } })) }),

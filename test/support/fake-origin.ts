@@ -157,6 +157,7 @@ export async function startFakeOrigin({ port = 0 }: { port?: number } = {}): Pro
     GetMessages: unimplemented,
     ListMessages: unimplemented,
     RetryMessageMedia: unimplemented,
+    SendTemplate: unimplemented,
     DeleteFile: serve('DeleteFile', ({ id }) => {
       const index = rows.findIndex((row) => row.id === id);
       const [row] = index < 0 ? [] : rows.splice(index, 1);

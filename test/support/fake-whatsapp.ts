@@ -1,5 +1,5 @@
 /**
- * A Graph API that a test scripts: media that were received, resolved by their ids to URLs that live for five minutes by a clock that the test sets.
+ * A Graph API that a test scripts (what is sent to it: fake-whatsapp-sending.ts): media that were received, resolved by their ids to URLs that live for five minutes by a clock that the test sets.
  * What can go wrong has a name (`resolveTroubles`, `downloadTroubles`), so that a table of all of it can be gone through.
  * Invariant: without the token nothing is answered but 401; every call is recorded (MediaHost.calls).
  */
@@ -8,6 +8,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { MediaProvider } from '../../src/media/import/provider.js';
 import { createWhatsAppProvider } from '../../src/providers/whatsapp/whatsapp-provider.js';
 import { readSettings } from '../../src/runtime/settings.js';
+import { fakeSending, type FakeSending } from './fake-whatsapp-sending.js';
+import { page, refusal } from './graph-answers.js';
 import { claims, cutAfter, hang, hangAfter, ok, redirect, reset, startMediaHost, status, throttled, type MediaHost, type Play } from './media-host.js';
 
 export interface Received {
@@ -23,6 +25,7 @@ export interface FakeWhatsApp {
   /** Another host, which must never see the token. */
   readonly foreign: MediaHost;
   readonly token: string;
+  readonly sending: FakeSending;
   /** Settings that lead to it. */
   readonly env: Readonly<Record<string, string>>;
   /** Added to its clock, in milliseconds. */
@@ -56,14 +59,7 @@ export function providerOf({ env, token }: FakeWhatsApp): MediaProvider {
   return createWhatsAppProvider({ settings: readSettings(env, ['media']), accessToken: token, webhook: undefined });
 }
 
-/** As the Graph API words a refusal. */
-export function refusal(httpStatus: number, code: number, { subcode, message = 'refused' }: { subcode?: number; message?: string } = {}): Play {
-  const error = { message, type: 'OAuthException', code, ...(subcode !== undefined && { error_subcode: subcode }), fbtrace_id: 'A0' };
-  return status(httpStatus, { 'content-type': 'application/json' }, JSON.stringify({ error }));
-}
-
 const deadId = refusal(400, 100, { subcode: 33, message: 'Unsupported get request. Object with ID does not exist, cannot be loaded due to missing permissions' });
-const page = '<!doctype html><html><body>Sorry, something went wrong.</body></html>';
 const other = Buffer.from('these are other bytes than those that were announced');
 
 export const resolveTroubles = {
@@ -178,11 +174,14 @@ export async function startFakeWhatsApp(): Promise<FakeWhatsApp> {
   const known = new Map<string, { media: Received; receivedAt: number }>();
   const pathOf = (id: string): string => `/${version}/${id}`;
 
+  const sending = fakeSending({ host, version, now, guarded: (play) => withToken(token, play) });
+
   const fake: FakeWhatsApp = {
     host,
+    sending,
     foreign,
     token,
-    env: { META_ACCESS_TOKEN: token, GRAPH_BASE_URL: host.url(''), GRAPH_API_VERSION: version, WA_MEDIA_HOSTS: host.host },
+    env: { META_ACCESS_TOKEN: token, META_PHONE_NUMBER_ID: sending.phoneNumberId, GRAPH_BASE_URL: host.url(''), GRAPH_API_VERSION: version, WA_MEDIA_HOSTS: host.host },
     ahead: 0,
     receive(bytes, mimeType = 'image/png') {
       const media = { id: String((ids += 1)), bytes, mimeType, sha256: sha256('base64', bytes) };

@@ -36,6 +36,29 @@ export function entryOf(...messages: unknown[]): object {
   return { id: '102290129340398', changes: [{ field: 'messages', value: { messaging_product: 'whatsapp', metadata, messages } }] };
 }
 
+export interface SentStatus {
+  /** The provider's id of the message. */
+  readonly id: string;
+  readonly status: string;
+  /** Ours. */
+  readonly sendId?: string;
+  readonly code?: number;
+  readonly details?: string;
+}
+
+/** One entry that says how messages fare, in this order. */
+export function statusEntry(...statuses: SentStatus[]): object {
+  const told = statuses.map(({ id, status, sendId, code, details = 'Media upload error' }) => ({
+    id,
+    status,
+    timestamp: seconds(),
+    recipient_id: '15550001111',
+    ...(sendId !== undefined && { biz_opaque_callback_data: sendId }),
+    ...(code !== undefined && { errors: [{ code, title: details, message: details, error_data: { details } }] }),
+  }));
+  return { id: '102290129340398', changes: [{ field: 'messages', value: { messaging_product: 'whatsapp', statuses: told } }] };
+}
+
 export function bodyOf(...entries: unknown[]): string {
   return JSON.stringify({ object: 'whatsapp_business_account', entry: entries });
 }

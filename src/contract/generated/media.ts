@@ -25,6 +25,9 @@ import type { ModelQueryInput as _media_v1_ModelQueryInput, ModelQuery as _media
 import type { ProviderMediaInput as _media_v1_ProviderMediaInput, ProviderMedia as _media_v1_ProviderMedia } from './media/v1/ProviderMedia.js';
 import type { ReorderFilesRequestInput as _media_v1_ReorderFilesRequestInput, ReorderFilesRequest as _media_v1_ReorderFilesRequest } from './media/v1/ReorderFilesRequest.js';
 import type { RetryMessageMediaRequestInput as _media_v1_RetryMessageMediaRequestInput, RetryMessageMediaRequest as _media_v1_RetryMessageMediaRequest } from './media/v1/RetryMessageMediaRequest.js';
+import type { SendErrorInput as _media_v1_SendErrorInput, SendError as _media_v1_SendError } from './media/v1/SendError.js';
+import type { SendTemplateRequestInput as _media_v1_SendTemplateRequestInput, SendTemplateRequest as _media_v1_SendTemplateRequest } from './media/v1/SendTemplateRequest.js';
+import type { SendTemplateResponseInput as _media_v1_SendTemplateResponseInput, SendTemplateResponse as _media_v1_SendTemplateResponse } from './media/v1/SendTemplateResponse.js';
 import type { StatsInput as _media_v1_StatsInput, Stats as _media_v1_Stats } from './media/v1/Stats.js';
 import type { TypeStatsInput as _media_v1_TypeStatsInput, TypeStats as _media_v1_TypeStats } from './media/v1/TypeStats.js';
 import type { UpdateFileRequestInput as _media_v1_UpdateFileRequestInput, UpdateFileRequest as _media_v1_UpdateFileRequest } from './media/v1/UpdateFileRequest.js';
@@ -72,6 +75,9 @@ export interface ProtoGrpcType {
       ProviderMedia: MessageTypeDefinition<_media_v1_ProviderMediaInput, _media_v1_ProviderMedia>
       ReorderFilesRequest: MessageTypeDefinition<_media_v1_ReorderFilesRequestInput, _media_v1_ReorderFilesRequest>
       RetryMessageMediaRequest: MessageTypeDefinition<_media_v1_RetryMessageMediaRequestInput, _media_v1_RetryMessageMediaRequest>
+      SendError: MessageTypeDefinition<_media_v1_SendErrorInput, _media_v1_SendError>
+      SendTemplateRequest: MessageTypeDefinition<_media_v1_SendTemplateRequestInput, _media_v1_SendTemplateRequest>
+      SendTemplateResponse: MessageTypeDefinition<_media_v1_SendTemplateResponseInput, _media_v1_SendTemplateResponse>
       Stats: MessageTypeDefinition<_media_v1_StatsInput, _media_v1_Stats>
       TypeStats: MessageTypeDefinition<_media_v1_TypeStatsInput, _media_v1_TypeStats>
       UpdateFileRequest: MessageTypeDefinition<_media_v1_UpdateFileRequestInput, _media_v1_UpdateFileRequest>

@@ -2,10 +2,10 @@
  * The rules of the collections, all in one place: built in, or read from the file that MEDIA_COLLECTIONS names.
  * Invariant: a collection without a rule keeps all files of any type up to the upload limit; names match case-sensitively.
  */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { AppError } from '../../contract/errors.js';
 import { identifier } from '../../contract/identifier.js';
+import { readJsonFile } from '../../runtime/json-file.js';
 import { canonicalType, isRecognised } from './type-table.js';
 
 /** A whole number. */
@@ -87,9 +87,7 @@ export class Collections {
 
   /** From the JSON file at `path`; undefined: those that are built in. @throws Error in one line when it cannot be read or has an unusable rule. */
   static async read(path: string | undefined, uploadMaxBytes: number): Promise<Collections> {
-    const rules = table.safeParse(path === undefined ? builtIn : parseJson(await readFile(path, 'utf8')));
-    if (rules.success) return new Collections(rules.data, uploadMaxBytes);
-    throw new Error(explain(rules.error.issues[0]));
+    return new Collections(path === undefined ? table.parse(builtIn) : await readJsonFile(path, table), uploadMaxBytes);
   }
 
   /** Its size limit never exceeds the upload limit. */
@@ -97,20 +95,6 @@ export class Collections {
     const found = this.#rules.get(collectionName) ?? this.#other;
     return { ...found, maxBytes: Math.min(found.maxBytes, this.#uploadMaxBytes) };
   }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text.replace(/^\ufeff/, ''));
-  } catch {
-    throw new Error('the file is not JSON');
-  }
-}
-
-/** As `avatars.maxBytes must be …`. */
-function explain(issue: z.core.$ZodIssue | undefined): string {
-  if (issue?.code === 'invalid_key') return `the name ${JSON.stringify(issue.path.at(-1))} ${issue.issues[0]?.message}`;
-  return `${issue?.path.join('.') || 'the file'} ${issue?.message ?? 'is not usable'}`;
 }
 
 /** Passes `chunks` on. @throws AppError FILE_TOO_LARGE as soon as there are more bytes than the rule allows. */

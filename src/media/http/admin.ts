@@ -1,5 +1,5 @@
 /**
- * The operator's routes, on any Fastify server that registers them: statistics, a cleanup, and the bytes of provider media.
+ * The operator's routes, on any Fastify server that registers them: statistics, a cleanup, a check of handles, and the bytes of provider media.
  * Invariant: nothing is done for a request before it has passed admin-access.ts. A cleanup goes on when nobody waits for it any longer.
  */
 import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
@@ -13,6 +13,7 @@ import { ImportFailure, type FailureKind } from '../import/import-failure.js';
 import type { Importer } from '../import/importer.js';
 import type { Library } from '../library.js';
 import type { Cleanup } from '../upkeep/cleanup.js';
+import type { Templates } from '../templates/templates.js';
 import { statisticsDocument, type Statistics } from '../upkeep/statistics.js';
 import { checkAccess } from './admin-access.js';
 import { answerError, answerFile, privateHeaders } from './file-answer.js';
@@ -22,6 +23,7 @@ export interface AdminOptions {
   cleanup: Pick<Cleanup, 'run'>;
   importer: Pick<Importer, 'keepCopy'>;
   library: Pick<Library, 'open'>;
+  templates: Pick<Templates, 'checkHandles'>;
   /** The names of those whose media can be asked for. */
   providers: readonly string[];
   /** MEDIA_ADMIN_TOKEN; undefined: programs on this machine only. */
@@ -31,9 +33,9 @@ export interface AdminOptions {
   cleanupAnswerMs?: number;
 }
 
-/** GET `/media/stats`, POST `/media/cleanup`, GET and HEAD `/media`; errors as JSON `{code, message}`. */
+/** GET `/media/stats`, POST `/media/cleanup` and `/media/handles/check`, GET and HEAD `/media`; errors as JSON `{code, message}`. */
 export function createAdmin(options: AdminOptions): FastifyPluginAsync {
-  const { statistics, token, log } = options;
+  const { statistics, templates, token, log } = options;
   return async (server) => {
     await server.register(async (admin) => {
       admin.setErrorHandler((error: FastifyError, _request, reply) => answerFailure(error, reply, log));
@@ -46,6 +48,10 @@ export function createAdmin(options: AdminOptions): FastifyPluginAsync {
         return reply.header('cache-control', 'no-store').send({ status: 'success', statistics: document });
       });
       admin.post('/media/cleanup', cleanupHandler(options));
+      admin.post('/media/handles/check', async (_request, reply) => {
+        const report = await templates.checkHandles();
+        return reply.header('cache-control', 'no-store').send({ status: 'success', ...report });
+      });
       admin.route({ method: ['GET', 'HEAD'], url: '/media', handler: mediaHandler(options) });
     });
   };

@@ -9,7 +9,9 @@ import { nameOf } from './file-name.js';
 import type { Answer, GuardedFetch } from './guarded-fetch.js';
 import { HostSet } from './host-set.js';
 import { FileTooLarge, failureOfStatus, ImportFailure } from './import-failure.js';
-import { sha256Hex, type MediaProvider, type ProviderAnswer, type ResolvedMedia } from './provider.js';
+import { sha256Hex, type MediaProvider, type ResolvedMedia } from './provider.js';
+import { capped, providerAnswer } from './provider-answer.js';
+import type { ProviderAnswer } from './provider-call.js';
 
 export interface DownloadTimeouts {
   /** Default 10,000. Milliseconds until a provider has answered whole. */
@@ -52,8 +54,6 @@ interface Located extends Omit<ResolvedMedia, 'allowedHosts'> {
   /** What was said of it beforehand: hex or base64. */
   readonly announcedSha256?: string | undefined;
 }
-
-const maxAnswerBytes = 1_048_576;
 
 export class Downloads {
   readonly #options: DownloadOptions;
@@ -140,12 +140,6 @@ async function asked(resolving: Promise<ResolvedMedia>): Promise<ResolvedMedia> 
   }
 }
 
-async function providerAnswer({ status, headers, body }: Answer): Promise<ProviderAnswer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of capped(body, () => maxAnswerBytes)) chunks.push(chunk);
-  return { status, retryAfter: headers['retry-after'], text: Buffer.concat(chunks).toString() };
-}
-
 function checkHead({ status, headers }: Answer, { size, mimeType }: Located, maxBytes: number): void {
   if (status !== 200) throw failureOfStatus(status, headers['retry-after']);
   const encoding = headers['content-encoding'] ?? 'identity';
@@ -164,13 +158,4 @@ function checkBytes(staged: StagedBlob, { sha256 = '', announcedSha256 = '', siz
 
 function isHtml(type: string | undefined): boolean {
   return /^\s*text\/html\b/i.test(type ?? '');
-}
-
-async function* capped(chunks: AsyncIterable<Buffer>, maxBytes: () => number): AsyncGenerator<Buffer, void, undefined> {
-  let size = 0;
-  for await (const chunk of chunks) {
-    size += chunk.length;
-    if (size > maxBytes()) throw new FileTooLarge(maxBytes());
-    yield chunk;
-  }
 }

@@ -1,13 +1,15 @@
 /**
- * The connections of one GET with its redirects, and the clocks that run over them.
+ * The connections of one request with its redirects, and the clocks that run over them.
  * Invariant: after `end` no socket, timer or listener of it is left; whatever the other side does, or does not do, each wait ends in time.
  */
 import { request as requestHttp, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { ImportFailure } from './import-failure.js';
 
 export interface ExchangeLimits {
-  /** Milliseconds until the head of the last answer, from the start: names, connections, redirects. */
+  /** Milliseconds until the head of the last answer, from the start: names, connections, redirects, and what is sent. */
   answerMs: number;
   /** Milliseconds without a byte of the body. */
   idleMs: number;
@@ -22,6 +24,8 @@ export class Exchange {
   readonly #totalTimer: NodeJS.Timeout;
   #request: ClientRequest | undefined;
   #response: IncomingMessage | undefined;
+  /** Whether anything can have been sent on any of its connections. */
+  #isConnected = false;
   /** Why it was ended from this side. */
   #failure: ImportFailure | undefined;
 
@@ -34,12 +38,13 @@ export class Exchange {
     if (signal.aborted) this.#abort();
   }
 
-  /** The head of the answer to a GET, on a connection of its own. @throws ImportFailure */
-  async send(url: URL, options: RequestOptions): Promise<IncomingMessage> {
+  /** The head of the answer to a GET, or to a POST of `body`, on a connection of its own. @throws ImportFailure, also when `body` throws. */
+  async send(url: URL, options: RequestOptions, body?: AsyncIterable<Buffer>): Promise<IncomingMessage> {
     if (this.#failure) throw this.#failure;
     this.#close();
-    const send = url.protocol === 'https:' ? requestHttps : requestHttp;
-    const request = send(url, { ...options, method: 'GET', agent: false });
+    const [send, connected] = url.protocol === 'https:' ? [requestHttps, 'secureConnect'] : [requestHttp, 'connect'];
+    const request = send(url, { ...options, method: body ? 'POST' : 'GET', agent: false });
+    request.once('socket', (socket) => socket.once(connected, () => (this.#isConnected = true)));
     this.#request = request;
     try {
       this.#response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -48,10 +53,12 @@ export class Exchange {
         request.on('error', reject);
         // Without an error and without an answer: the other side has switched protocols.
         request.once('close', () => reject(new Error('the connection was closed without an answer')));
-        request.end();
+        // An answer that comes before all is sent is an answer all the same.
+        if (body) pipeline(Readable.from(body), request).catch(reject);
+        else request.end();
       });
     } catch (error) {
-      throw this.#failure ?? asFailure(error);
+      throw this.#failure ?? this.#asFailure(error);
     }
     this.#response.on('error', () => undefined);
     return this.#response;
@@ -69,11 +76,11 @@ export class Exchange {
         timer = this.#failAfter(this.#limits.idleMs);
       }
     } catch (error) {
-      throw this.#failure ?? asFailure(error);
+      throw this.#failure ?? this.#asFailure(error);
     } finally {
       clearTimeout(timer);
     }
-    if (!response.complete) throw this.#failure ?? lost(undefined);
+    if (!response.complete) throw this.#failure ?? this.#lost(undefined);
   }
 
   /** Closes what is open. Idempotent. */
@@ -84,10 +91,10 @@ export class Exchange {
     this.#close();
   }
 
-  readonly #abort = (): void => this.#fail(new ImportFailure('busy', 'The import was ended because the service stops.'));
+  readonly #abort = (): void => this.#fail(new ImportFailure('busy', 'The import was ended because the service stops.', { isUnsent: !this.#isConnected }));
 
   #failAfter(ms: number): NodeJS.Timeout {
-    return setTimeout(() => this.#fail(new ImportFailure('transient', `The source did not answer within ${ms / 1_000} s.`)), ms);
+    return setTimeout(() => this.#fail(new ImportFailure('transient', `The source did not answer within ${ms / 1_000} s.`, { isUnsent: !this.#isConnected })), ms);
   }
 
   #fail(failure: ImportFailure): void {
@@ -99,16 +106,16 @@ export class Exchange {
     this.#response?.destroy();
     this.#request?.destroy();
   }
-}
 
-/** By code, not by class: errors of Node's own have another `Error` than code that runs in a context of its own, as tests do. */
-function asFailure(error: unknown): ImportFailure {
-  if (error instanceof ImportFailure) return error;
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new ImportFailure('transient', 'The host of the source was not found.', { cause: error });
-  return lost(error);
-}
+  /** By code, not by class: errors of Node's own have another `Error` than code that runs in a context of its own, as tests do. */
+  #asFailure(error: unknown): ImportFailure {
+    if (error instanceof ImportFailure) return error;
+    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new ImportFailure('transient', 'The host of the source was not found.', { cause: error, isUnsent: true });
+    return this.#lost(error);
+  }
 
-function lost(cause: unknown): ImportFailure {
-  return new ImportFailure('transient', 'The source could not be reached, or the connection to it was lost.', { cause });
+  #lost(cause: unknown): ImportFailure {
+    return new ImportFailure('transient', 'The source could not be reached, or the connection to it was lost.', { cause, isUnsent: !this.#isConnected });
+  }
 }

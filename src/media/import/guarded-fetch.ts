@@ -1,5 +1,5 @@
 /**
- * GETs of URLs that others name. Hosts of the allow-list are trusted; of all others only https, and only at addresses of the public internet.
+ * Calls of URLs that others name. Hosts of the allow-list are trusted; of all others only https, and only at addresses of the public internet.
  * Invariant: the address that is connected to is the one that was checked; headers that hold a secret never leave the origin they were meant for.
  */
 import { lookup, type LookupAddress } from 'node:dns';
@@ -10,6 +10,7 @@ import { isPublicAddress } from './addresses.js';
 import { Exchange, type ExchangeLimits } from './exchange.js';
 import { HostSet } from './host-set.js';
 import { ImportFailure } from './import-failure.js';
+import type { PostBody } from './provider-call.js';
 
 export interface GuardedFetchOptions {
   /** May be called by plain HTTP and at private addresses too. `host` or `host:port`. */
@@ -89,6 +90,19 @@ export class GuardedFetch {
         if (next.url.origin !== target.url.origin) secrets = {};
         target = next;
       }
+    } finally {
+      exchange.end();
+    }
+  }
+
+  /** What `read` makes of the answer to a POST, whatever its status; a redirect is an answer too. @throws as `get`. */
+  async post<T>({ url, headers, signal, ...limits }: FetchRequest, { contentType, length, bytes }: PostBody, read: (answer: Answer) => Promise<T>): Promise<T> {
+    const target = this.#target(url);
+    const exchange = new Exchange(limits, signal);
+    try {
+      const options = this.#options(target, { ...headers, 'content-type': contentType, 'content-length': String(length) });
+      const response = await exchange.send(target.url, options, bytes);
+      return await read({ status: response.statusCode ?? 0, headers: response.headers, body: exchange.body(response) });
     } finally {
       exchange.end();
     }

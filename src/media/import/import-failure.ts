@@ -60,6 +60,10 @@ export interface FailureDetails {
   retryAfterMs?: number | undefined;
   /** Of `remembered`: the kind of the failure that is remembered. */
   outcome?: FailureKind;
+  /** Default false. Nothing can have reached the other side. */
+  isUnsent?: boolean;
+  /** The provider's own, to be counted by. */
+  providerCode?: number | undefined;
 }
 
 export class ImportFailure extends Error {
@@ -67,13 +71,17 @@ export class ImportFailure extends Error {
   readonly retryAfterMs: number | undefined;
   /** What it says of the source: its kind, or that of the failure which is remembered. */
   readonly outcome: FailureKind;
+  readonly isUnsent: boolean;
+  readonly providerCode: number | undefined;
 
-  constructor(kind: FailureKind, message: string, { retryAfterMs, outcome = kind, ...options }: FailureDetails = {}) {
+  constructor(kind: FailureKind, message: string, { retryAfterMs, outcome = kind, isUnsent = kind === 'refused', providerCode, ...options }: FailureDetails = {}) {
     super(message, options);
     this.name = 'ImportFailure';
     this.kind = kind;
     this.retryAfterMs = retryAfterMs;
     this.outcome = outcome;
+    this.isUnsent = isUnsent;
+    this.providerCode = providerCode;
   }
 
   toAppError(): AppError {

@@ -13,7 +13,7 @@ import type { BlobStore } from '../bytes/blob-store.js';
 import { extensionOf } from '../files/file-names.js';
 import { detectType } from '../files/type-detection.js';
 import { InFlight } from '../in-flight.js';
-import type { Amounts, CounterName, Counters } from '../rows/counters.js';
+import { errorCounter, type Amounts, type CounterName, type Counters } from '../rows/counters.js';
 import type { SourcedBlob, Sources } from '../rows/sources.js';
 import { Acquisition, type Acquired, type AcquisitionOptions, type Attempt } from './acquisition.js';
 import { Downloads, type DownloadTimeouts } from './downloads.js';
@@ -22,7 +22,7 @@ import { sourceLabel, sourceName, sourceNamed, type FetchedFile, type ImportSour
 import { Flights } from './flights.js';
 import { GuardedFetch } from './guarded-fetch.js';
 import { ImportCounts } from './import-counts.js';
-import { FileTooLarge, ImportFailure } from './import-failure.js';
+import { FileTooLarge, ImportFailure, type FailureKind } from './import-failure.js';
 import type { MediaProvider } from './provider.js';
 import { CopyGone, StoredCopies } from './stored-copies.js';
 
@@ -124,7 +124,7 @@ export class Importer {
       this.#check(source);
       return await this.#join(source, limits, used);
     } catch (error) {
-      if (!inUse) amounts[counterOf(error)] = 1;
+      if (!inUse) Object.assign(amounts, failed(error));
       throw error instanceof ImportFailure ? error.toAppError() : error;
     } finally {
       this.#counts.add(amounts);
@@ -206,14 +206,11 @@ export class Importer {
   }
 }
 
-function counterOf(error: unknown): CounterName {
-  if (!(error instanceof ImportFailure)) return 'failed_calls';
-  switch (error.kind) {
-    case 'expired':
-      return 'expired_media';
-    case 'remembered':
-      return 'negative_hits';
-    default:
-      return 'failed_calls';
-  }
+function failed(error: unknown): Amounts {
+  if (!(error instanceof ImportFailure)) return { failed_calls: 1 };
+  const { kind, providerCode } = error;
+  const said = providerCode === undefined ? {} : { [errorCounter(providerCode)]: 1 };
+  return { [failureCounters[kind] ?? 'failed_calls']: 1, ...said };
 }
+
+const failureCounters: Partial<Record<FailureKind, CounterName>> = { expired: 'expired_media', remembered: 'negative_hits' };

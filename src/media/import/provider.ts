@@ -5,14 +5,8 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Inbox } from '../messages/message.js';
-
-export interface ProviderAnswer {
-  status: number;
-  /** Of `retry-after`. */
-  retryAfter: string | undefined;
-  /** At most 1 MB. */
-  text: string;
-}
+import type { StatusUpdate, TemplateChannel } from '../templates/template-channel.js';
+import type { ProviderAnswer } from './provider-call.js';
 
 export interface ProviderContext {
   /** Aborted when the service stops. */
@@ -47,7 +41,15 @@ export interface MediaProvider {
    */
   resolve(id: string, context: ProviderContext): Promise<ResolvedMedia>;
   /** The routes by which it tells of messages. Default none: its media are imported only when somebody asks for them. */
-  readonly webhook?: (inbox: Inbox) => FastifyPluginAsync;
+  readonly webhook?: (inbox: ProviderInbox) => FastifyPluginAsync;
+  /** Default none: it sends nothing. */
+  readonly templates?: TemplateChannel;
+}
+
+/** What a provider tells of: messages that arrive, and how those fare that were sent. */
+export interface ProviderInbox extends Inbox {
+  /** Of messages that are not ours nothing is kept. Resolves once it is durable. Idempotent, in any order. */
+  report(updates: readonly StatusUpdate[]): Promise<void>;
 }
 
 /** The hex of a sha256 in either notation; undefined for what is none. */

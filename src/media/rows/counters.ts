@@ -3,6 +3,20 @@
  * Implementation: sql-counters.ts; one conformance suite runs on both databases.
  */
 
+/** Codes of the errors of providers that are counted apart: what is to be seen of a provider that goes wrong. All others are counted together. */
+export const countedErrorCodes = [
+  0, 1, 2, 3, 4, 10, 100, 190, 368, 80_007, 130_429, 131_000, 131_005, 131_009, 131_016, 131_026, 131_031, 131_047, 131_048, 131_052, 131_053, 131_056,
+] as const;
+
+export type ErrorCounterName = `provider_error_${(typeof countedErrorCodes)[number] | 'other'}`;
+
+const errorCounterNames: readonly ErrorCounterName[] = [...countedErrorCodes.map((code) => `provider_error_${code}` as const), 'provider_error_other'];
+
+/** Under which an error of a provider is counted. */
+export function errorCounter(code: number): ErrorCounterName {
+  return errorCounterNames.find((name) => name === `provider_error_${code}`) ?? 'provider_error_other';
+}
+
 /** Every counter there is; each counts operations unless it says otherwise. */
 export const counterNames = [
   /** Imports that were asked for. */
@@ -37,6 +51,18 @@ export const counterNames = [
   'message_media_failed',
   /** How often a provider was left alone for a while. */
   'provider_pauses',
+  /** Template messages that were to be sent; of them, those that the provider has taken, that it has not, and of which that is not known. */
+  'template_sends',
+  'template_accepted',
+  'template_failed',
+  'template_unknown',
+  /** Template messages that were sent once more with a fresh handle. */
+  'template_retries',
+  /** Media that were uploaded to a provider for a handle, and those of which that failed. */
+  'handle_refreshes',
+  'handle_refresh_failures',
+  /** Errors that providers have answered or told of, by their code. */
+  ...errorCounterNames,
 ] as const;
 
 export type CounterName = (typeof counterNames)[number];

@@ -5,6 +5,7 @@
 import { sql, type Generated, type Kysely, type Migration, type RawBuilder } from 'kysely';
 import type { AutoId, Integer } from './sql-columns.js';
 import { createMessages, type MessageTable, type ProviderPauseTable } from './sql-message-schema.js';
+import { createTemplates, type HandleTable, type SendTable } from './sql-template-schema.js';
 
 export interface MediaTable {
   id: AutoId;
@@ -98,6 +99,8 @@ export interface Tables {
   counters: CounterTable;
   messages: MessageTable;
   provider_pauses: ProviderPauseTable;
+  sends: SendTable;
+  handles: HandleTable;
 }
 
 /** `autoIncrement`: the type of a primary key that never reuses a number. */
@@ -126,6 +129,7 @@ export function migrations(autoIncrement: RawBuilder<unknown>): Record<string, M
         await createMessages(db, autoIncrement);
       },
     },
+    '004-templates': { up: createTemplates },
   };
 }
 

@@ -88,5 +88,6 @@ function kindOfStatus(status: number): GraphErrorKind {
   if (status === 404 || status === 410) return 'dead-id';
   if (status === 401 || status === 403) return 'unauthorised';
   if (status === 429) return 'throttled';
-  return status === 408 || status >= 500 ? 'transient' : 'unknown';
+  // What is neither a success nor an error says nothing.
+  return status < 400 || status === 408 || status >= 500 ? 'transient' : 'unknown';
 }

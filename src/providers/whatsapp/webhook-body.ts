@@ -5,11 +5,14 @@
 import { z } from 'zod';
 import { identifier } from '../../contract/identifier.js';
 import type { NewMessage, NewMessageMedia } from '../../media/messages/message.js';
+import type { StatusUpdate } from '../../media/templates/template-channel.js';
 import { graphError, type GraphError } from './graph-error.js';
+import type { SendErrors } from './send-errors.js';
 import { whatsAppName } from './whatsapp-provider.js';
 
 export interface WebhookBody {
   readonly messages: readonly NewMessage[];
+  readonly statuses: readonly StatusUpdate[];
   /** Messages without an id that can be stored. */
   readonly unreadable: number;
 }
@@ -18,7 +21,7 @@ export const mediaTypes: ReadonlySet<string> = new Set(['audio', 'image', 'video
 
 const list = z.array(z.unknown()).catch([]);
 const changes = z.object({ entry: z.array(z.object({ changes: list }).catch({ changes: [] })).catch([]) });
-const change = z.object({ value: z.object({ messages: list }) });
+const change = z.object({ value: z.object({ messages: list, statuses: list }) });
 
 const text = z.string().optional().catch(undefined);
 const message = z.looseObject({
@@ -36,13 +39,33 @@ const media = z.object({
   filename: text,
 });
 
+const status = z.object({
+  id: identifier,
+  status: z.string(),
+  biz_opaque_callback_data: identifier.optional().catch(undefined),
+  errors: z.array(graphError.optional().catch(undefined)).catch([]),
+});
+
+/** In the provider's words; what else it says of a message changes nothing here. */
+const statuses: Readonly<Record<string, StatusUpdate['status']>> = { sent: 'sent', delivered: 'delivered', read: 'read', played: 'read', failed: 'failed' };
+
 /** Undefined of what is none. */
-export function readWebhookBody(body: unknown): WebhookBody | undefined {
+export function readWebhookBody(body: unknown, errors: SendErrors): WebhookBody | undefined {
   const parsed = changes.safeParse(body);
   if (!parsed.success) return undefined;
-  const raw = parsed.data.entry.flatMap((entry) => entry.changes.flatMap((one) => change.safeParse(one).data?.value.messages ?? []));
+  const values = parsed.data.entry.flatMap((entry) => entry.changes.flatMap((one) => change.safeParse(one).data?.value ?? []));
+  const raw = values.flatMap((value) => value.messages);
   const messages = raw.flatMap((one) => readMessage(one) ?? []);
-  return { messages, unreadable: raw.length - messages.length };
+  return { messages, statuses: values.flatMap((value) => value.statuses.flatMap((one) => readStatus(one, errors) ?? [])), unreadable: raw.length - messages.length };
+}
+
+function readStatus(raw: unknown, sendErrors: SendErrors): StatusUpdate | undefined {
+  const { data } = status.safeParse(raw);
+  const told = data && Object.hasOwn(statuses, data.status) ? statuses[data.status] : undefined;
+  if (!data || !told) return undefined;
+  const [error] = data.errors.filter((one) => one !== undefined);
+  const failure = told === 'failed' ? sendErrors.failureOf(error ?? { kind: 'unknown', code: undefined, details: '' }) : undefined;
+  return { messageId: data.id, sendId: data.biz_opaque_callback_data, status: told, failure };
 }
 
 function readMessage(raw: unknown): NewMessage | undefined {

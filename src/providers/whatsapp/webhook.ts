@@ -1,15 +1,16 @@
 /**
- * The webhook of WhatsApp: the handshake, and messages as they arrive.
+ * The webhook of WhatsApp: the handshake, messages as they arrive, and how those fare that were sent.
  * Invariant: nothing of a delivery is looked at before its signature was verified over the bytes that came; it is answered with 200 only
- * once all messages in it are stored, and delivered again by the provider after any other answer.
+ * once all that it tells is stored, and delivered again by the provider after any other answer.
  */
 import { createHmac } from 'node:crypto';
 import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Inbox } from '../../media/messages/message.js';
+import type { ProviderInbox } from '../../media/import/provider.js';
 import { parseJson } from '../../runtime/parse-json.js';
 import type { Logger } from '../../runtime/logger.js';
 import { isSameSecret } from '../../runtime/same-secret.js';
+import type { SendErrors } from './send-errors.js';
 import { readWebhookBody } from './webhook-body.js';
 
 export interface WebhookOptions {
@@ -17,7 +18,8 @@ export interface WebhookOptions {
   appSecret: string;
   /** WA_VERIFY_TOKEN: what the provider says in the handshake. */
   verifyToken: string;
-  inbox: Inbox;
+  inbox: ProviderInbox;
+  errors: SendErrors;
   log: Logger;
 }
 
@@ -48,17 +50,18 @@ function answerHandshake({ query }: FastifyRequest, reply: FastifyReply, { verif
   return reply.type('text/plain; charset=utf-8').header('x-content-type-options', 'nosniff').send(data['hub.challenge']);
 }
 
-async function receive({ headers, body }: FastifyRequest, reply: FastifyReply, { appSecret, inbox, log }: WebhookOptions): Promise<FastifyReply> {
+async function receive({ headers, body }: FastifyRequest, reply: FastifyReply, { appSecret, inbox, errors, log }: WebhookOptions): Promise<FastifyReply> {
   const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
   const signature = headers['x-hub-signature-256'];
   const expected = `sha256=${createHmac('sha256', appSecret).update(bytes).digest('hex')}`;
   if (typeof signature !== 'string' || !isSameSecret(signature, expected)) return answer(reply, 401, 'UNAUTHENTICATED', 'X-Hub-Signature-256 must be the signature of the body.');
-  const read = readWebhookBody(parseJson(bytes.toString()));
+  const read = readWebhookBody(parseJson(bytes.toString()), errors);
   if (!read) return answer(reply, 400, 'BAD_USER_INPUT', 'The body is not that of a webhook.');
   for (const { id, type, media } of read.messages) if (media && media.id === undefined) log.warn({ messageId: id, type }, '[MEDIA-EXTRACTION] a message of a media type names no media');
   if (read.unreadable > 0) log.error({ messages: read.unreadable }, '[MEDIA-EXTRACTION] messages without a usable id were left out');
   await inbox.add(read.messages);
-  return reply.send({ received: read.messages.length });
+  await inbox.report(read.statuses);
+  return reply.send({ received: read.messages.length + read.statuses.length });
 }
 
 function refuse(error: FastifyError, reply: FastifyReply, log: Logger): FastifyReply {

@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import { ImportFailure, parseRetryAfter, type FailureKind } from '../../media/import/import-failure.js';
-import type { MediaProvider, ProviderAnswer, ResolvedMedia } from '../../media/import/provider.js';
+import type { ProviderAnswer } from '../../media/import/provider-call.js';
+import type { MediaProvider, ResolvedMedia } from '../../media/import/provider.js';
 import { parseJson } from '../../runtime/parse-json.js';
 import type { Settings } from '../../runtime/settings.js';
 import { readGraphError, type GraphErrorKind } from './graph-error.js';
@@ -16,6 +17,8 @@ export interface WhatsAppProviderOptions {
   accessToken: string;
   /** Undefined: nothing is told of messages. */
   webhook: MediaProvider['webhook'];
+  /** Default nothing is sent. */
+  templates?: MediaProvider['templates'];
 }
 
 const resolved = z.object({
@@ -26,13 +29,14 @@ const resolved = z.object({
   mime_type: z.string().optional(),
 });
 
-export function createWhatsAppProvider({ settings, accessToken, webhook }: WhatsAppProviderOptions): MediaProvider {
+export function createWhatsAppProvider({ settings, accessToken, webhook, templates }: WhatsAppProviderOptions): MediaProvider {
   const { GRAPH_BASE_URL: base, GRAPH_API_VERSION: version, WA_MEDIA_HOSTS: allowedHosts } = settings;
   const headers = { authorization: `Bearer ${accessToken}` };
   const api = new URL(base);
   return {
     name: whatsAppName,
     ...(webhook && { webhook }),
+    ...(templates && { templates }),
     // Without a port a host is called as the rest of the world is: by https, at a public address.
     namedHosts: [...(api.protocol === 'http:' ? [api.host] : []), ...allowedHosts.filter((host) => /:\d+$/.test(host))],
     async resolve(id, { fetch }): Promise<ResolvedMedia> {
@@ -64,5 +68,6 @@ function failureOf({ status, retryAfter }: ProviderAnswer, body: unknown): Impor
   return new ImportFailure(failure, `${sentence.slice(0, -1)} (${code === undefined ? status : `code ${code}`}).`, {
     cause: new Error(`the Graph API answered ${status}: ${details}`),
     retryAfterMs: parseRetryAfter(retryAfter, Date.now()),
+    providerCode: code,
   });
 }

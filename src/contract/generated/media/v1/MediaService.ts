@@ -22,6 +22,8 @@ import type { ModelFilesInput as _media_v1_ModelFilesInput, ModelFiles as _media
 import type { ModelQueryInput as _media_v1_ModelQueryInput, ModelQuery as _media_v1_ModelQuery } from '../../media/v1/ModelQuery.js';
 import type { ReorderFilesRequestInput as _media_v1_ReorderFilesRequestInput, ReorderFilesRequest as _media_v1_ReorderFilesRequest } from '../../media/v1/ReorderFilesRequest.js';
 import type { RetryMessageMediaRequestInput as _media_v1_RetryMessageMediaRequestInput, RetryMessageMediaRequest as _media_v1_RetryMessageMediaRequest } from '../../media/v1/RetryMessageMediaRequest.js';
+import type { SendTemplateRequestInput as _media_v1_SendTemplateRequestInput, SendTemplateRequest as _media_v1_SendTemplateRequest } from '../../media/v1/SendTemplateRequest.js';
+import type { SendTemplateResponseInput as _media_v1_SendTemplateResponseInput, SendTemplateResponse as _media_v1_SendTemplateResponse } from '../../media/v1/SendTemplateResponse.js';
 import type { StatsInput as _media_v1_StatsInput, Stats as _media_v1_Stats } from '../../media/v1/Stats.js';
 import type { UpdateFileRequestInput as _media_v1_UpdateFileRequestInput, UpdateFileRequest as _media_v1_UpdateFileRequest } from '../../media/v1/UpdateFileRequest.js';
 import type { UploadFileRequestInput as _media_v1_UploadFileRequestInput, UploadFileRequest as _media_v1_UploadFileRequest } from '../../media/v1/UploadFileRequest.js';
@@ -197,6 +199,21 @@ export interface MediaServiceClient extends grpc.Client {
   retryMessageMedia(argument: _media_v1_RetryMessageMediaRequestInput, callback: grpc.requestCallback<_media_v1_Message>): grpc.ClientUnaryCall;
   
   /**
+   * Sends a template message. Not idempotent. What the provider refuses is an answer, not an error of the call.
+   */
+  SendTemplate(argument: _media_v1_SendTemplateRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_SendTemplateResponse>): grpc.ClientUnaryCall;
+  SendTemplate(argument: _media_v1_SendTemplateRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_SendTemplateResponse>): grpc.ClientUnaryCall;
+  SendTemplate(argument: _media_v1_SendTemplateRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_SendTemplateResponse>): grpc.ClientUnaryCall;
+  SendTemplate(argument: _media_v1_SendTemplateRequestInput, callback: grpc.requestCallback<_media_v1_SendTemplateResponse>): grpc.ClientUnaryCall;
+  /**
+   * Sends a template message. Not idempotent. What the provider refuses is an answer, not an error of the call.
+   */
+  sendTemplate(argument: _media_v1_SendTemplateRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_SendTemplateResponse>): grpc.ClientUnaryCall;
+  sendTemplate(argument: _media_v1_SendTemplateRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_media_v1_SendTemplateResponse>): grpc.ClientUnaryCall;
+  sendTemplate(argument: _media_v1_SendTemplateRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_SendTemplateResponse>): grpc.ClientUnaryCall;
+  sendTemplate(argument: _media_v1_SendTemplateRequestInput, callback: grpc.requestCallback<_media_v1_SendTemplateResponse>): grpc.ClientUnaryCall;
+  
+  /**
    * Idempotent; NOT_FOUND when there is no such row. Announced when it changed something.
    */
   UpdateFile(argument: _media_v1_UpdateFileRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_media_v1_Media>): grpc.ClientUnaryCall;
@@ -303,6 +320,11 @@ export interface MediaServiceHandlers extends grpc.UntypedServiceImplementation 
   RetryMessageMedia: grpc.handleUnaryCall<_media_v1_RetryMessageMediaRequest, _media_v1_MessageInput>;
   
   /**
+   * Sends a template message. Not idempotent. What the provider refuses is an answer, not an error of the call.
+   */
+  SendTemplate: grpc.handleUnaryCall<_media_v1_SendTemplateRequest, _media_v1_SendTemplateResponseInput>;
+  
+  /**
    * Idempotent; NOT_FOUND when there is no such row. Announced when it changed something.
    */
   UpdateFile: grpc.handleUnaryCall<_media_v1_UpdateFileRequest, _media_v1_MediaInput>;
@@ -333,6 +355,7 @@ export interface MediaServiceDefinition extends grpc.ServiceDefinition {
   ListMessages: MethodDefinition<_media_v1_ListMessagesRequestInput, _media_v1_ListMessagesResponseInput, _media_v1_ListMessagesRequest, _media_v1_ListMessagesResponse>
   ReorderFiles: MethodDefinition<_media_v1_ReorderFilesRequestInput, _media_v1_ModelFilesInput, _media_v1_ReorderFilesRequest, _media_v1_ModelFiles>
   RetryMessageMedia: MethodDefinition<_media_v1_RetryMessageMediaRequestInput, _media_v1_MessageInput, _media_v1_RetryMessageMediaRequest, _media_v1_Message>
+  SendTemplate: MethodDefinition<_media_v1_SendTemplateRequestInput, _media_v1_SendTemplateResponseInput, _media_v1_SendTemplateRequest, _media_v1_SendTemplateResponse>
   UpdateFile: MethodDefinition<_media_v1_UpdateFileRequestInput, _media_v1_MediaInput, _media_v1_UpdateFileRequest, _media_v1_Media>
   UploadFile: MethodDefinition<_media_v1_UploadFileRequestInput, _media_v1_MediaInput, _media_v1_UploadFileRequest, _media_v1_Media>
   VerifyFile: MethodDefinition<_media_v1_VerifyFileRequestInput, _media_v1_VerifyFileResponseInput, _media_v1_VerifyFileRequest, _media_v1_VerifyFileResponse>

@@ -1,6 +1,6 @@
 /**
- * Runs a task once a day at a time of the local clock.
- * Invariant: once each local day, also on those of 23 or 25 hours; a time that a day does not have is the one just after the gap. A time at which
+ * Runs a task at a time of the local clock, once a day or on one day of the week.
+ * Invariant: once each such day, also on those of 23 or 25 hours; a time that a day does not have is the one just after the gap. A time at which
  * the process did not run is not made up for.
  */
 import { pause } from '../../runtime/backoff.js';
@@ -9,9 +9,11 @@ import type { Logger } from '../../runtime/logger.js';
 export interface ClockTime {
   hour: number;
   minute: number;
+  /** Default every day. From 0, which is Sunday. */
+  weekday?: number;
 }
 
-export interface DailyOptions {
+export interface ScheduleOptions {
   /** For the log. */
   name: string;
   at: ClockTime;
@@ -25,12 +27,12 @@ export interface DailyOptions {
 /** A clock that is set, or a machine that slept, is noticed after this. */
 const maxWaitMs = 60_000;
 
-export class Daily {
-  readonly #options: Required<DailyOptions>;
+export class Schedule {
+  readonly #options: Required<ScheduleOptions>;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor({ now = () => new Date(), ...options }: DailyOptions) {
+  constructor({ now = () => new Date(), ...options }: ScheduleOptions) {
     this.#options = { ...options, now };
     this.#running = this.#run();
   }
@@ -63,14 +65,15 @@ export class Daily {
     try {
       await task(signal);
     } catch (error) {
-      if (!signal.aborted) log.error({ err: error, task: name }, 'a daily task failed');
+      if (!signal.aborted) log.error({ err: error, task: name }, 'a scheduled task failed');
     }
   }
 }
 
 /** The first moment after `after` at which the local clock shows `at`. */
-export function nextTime(after: Date, { hour, minute }: ClockTime): Date {
+export function nextTime(after: Date, { hour, minute, weekday }: ClockTime): Date {
   const onDay = (days: number): Date => new Date(after.getFullYear(), after.getMonth(), after.getDate() + days, hour, minute);
-  const today = onDay(0);
-  return today > after ? today : onDay(1);
+  const isDue = (time: Date): boolean => time > after && (weekday === undefined || time.getDay() === weekday);
+  // A week from now at the latest.
+  for (let days = 0; ; days += 1) if (days === 7 || isDue(onDay(days))) return onDay(days);
 }

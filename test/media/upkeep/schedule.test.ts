@@ -3,11 +3,11 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { pino } from 'pino';
-import { Daily } from '../../../src/media/upkeep/daily.js';
+import { Schedule } from '../../../src/media/upkeep/schedule.js';
 import { waitFor } from '../../support/wait.js';
 
 const execute = promisify(execFile);
-const built = fileURLToPath(new URL('../../../dist/media/upkeep/daily.js', import.meta.url));
+const built = fileURLToPath(new URL('../../../dist/media/upkeep/schedule.js', import.meta.url));
 
 /** The runs of a month, in a process of its own: the time zone belongs to the process. */
 async function runsIn(timeZone: string, from: string, at: { hour: number; minute: number }, count: number): Promise<string[]> {
@@ -23,7 +23,7 @@ async function runsIn(timeZone: string, from: string, at: { hour: number; minute
   return runs.map(String);
 }
 
-describe('the time of a daily task', () => {
+describe('the time of a scheduled task', () => {
   it('is that of the local clock, also when the clocks change', async () => {
     expect(await runsIn('Europe/Berlin', '2024-03-29T12:00:00Z', { hour: 3, minute: 0 }, 3)).toEqual(['2024-03-30T02:00:00.000Z', '2024-03-31T01:00:00.000Z', '2024-04-01T01:00:00.000Z']);
     expect(await runsIn('Europe/Berlin', '2024-10-26T12:00:00Z', { hour: 3, minute: 0 }, 2)).toEqual(['2024-10-27T02:00:00.000Z', '2024-10-28T02:00:00.000Z']);
@@ -44,10 +44,10 @@ describe('the time of a daily task', () => {
   });
 });
 
-describe('a daily task', () => {
+describe('a scheduled task', () => {
   const log = pino({ level: 'silent' });
-  const dailies: Daily[] = [];
-  afterEach(() => Promise.all(dailies.splice(0).map((daily) => daily.stop())));
+  const schedules: Schedule[] = [];
+  afterEach(() => Promise.all(schedules.splice(0).map((schedule) => schedule.stop())));
 
   const at = { hour: 3, minute: 0 };
   /** A clock that shows a local time, and goes on from there. */
@@ -65,12 +65,12 @@ describe('a daily task', () => {
       now = clockAt(2024, 5, 1, 2, 59, 59);
       return Promise.resolve();
     };
-    const daily = new Daily({ name: 'test', at, log, now: () => now(), task });
-    dailies.push(daily);
+    const schedule = new Schedule({ name: 'test', at, log, now: () => now(), task });
+    schedules.push(schedule);
     expect(runs).toBe(0);
     await waitFor(() => runs === 1, { what: 'the task' });
     await waitFor(() => now().getMinutes() === 0 && now().getSeconds() > 0, { what: 'the time to come again, and pass' });
-    await daily.stop();
+    await schedule.stop();
     expect(runs).toBe(1);
   });
 
@@ -84,7 +84,7 @@ describe('a daily task', () => {
       now = clockAt(2024, 5, 2, 2, 59, 59);
       return Promise.reject(new Error('the disk is full'));
     };
-    dailies.push(new Daily({ name: 'test', at, log: told, now: () => now(), task }));
+    schedules.push(new Schedule({ name: 'test', at, log: told, now: () => now(), task }));
     await waitFor(() => runs >= 2, { what: 'the second day' });
     expect(lines.join('')).toContain('the disk is full');
   });
@@ -97,11 +97,11 @@ describe('a daily task', () => {
         begun = true;
         signal.addEventListener('abort', () => setImmediate(() => resolve(void (ended = true))));
       });
-    const daily = new Daily({ name: 'test', at, log, now: clockAt(2024, 5, 1, 2, 59, 59), task });
-    dailies.push(daily);
+    const schedule = new Schedule({ name: 'test', at, log, now: clockAt(2024, 5, 1, 2, 59, 59), task });
+    schedules.push(schedule);
     await waitFor(() => begun, { what: 'the task' });
-    await daily.stop();
-    await daily.stop();
+    await schedule.stop();
+    await schedule.stop();
     expect(ended).toBe(true);
   });
 });

@@ -1,0 +1,128 @@
+/**
+ * The handles under which a provider has files of ours: uploaded when they are needed first, and again before they end or when they are refused.
+ * Invariant: however many ask on however many instances, a file is uploaded once at a time, and whoever waited uses what came of it.
+ */
+import { pause } from '../../runtime/backoff.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { BlobStore } from '../bytes/blob-store.js';
+import type { Post } from '../import/provider-call.js';
+import type { Counters } from '../rows/counters.js';
+import type { HandleKey, HandleStore, StoredHandle } from './handle-store.js';
+import type { HeaderFile } from './send-store.js';
+import { SendFailure } from './send-failure.js';
+import type { Handle, TemplateChannel } from './template-channel.js';
+
+export interface HandlesOptions {
+  provider: string;
+  channel: Pick<TemplateChannel, 'account' | 'upload'>;
+  store: HandleStore;
+  blobs: Pick<BlobStore, 'open'>;
+  counters: Pick<Counters, 'add'>;
+  post: Post;
+  log: Logger;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  /** Aborted when the service stops. */
+  signal: AbortSignal;
+  /** Default 60,000. Milliseconds after which somebody else uploads what the first has not; more than `post` takes. */
+  leaseMs?: number;
+}
+
+const dayMs = 86_400_000;
+/** A handle with so much left is refreshed, one with more is not. */
+const refreshBeforeMs = 7 * dayMs;
+const lookAgainMs = 100;
+
+export class Handles {
+  readonly #options: Required<HandlesOptions>;
+
+  constructor({ leaseMs = 60_000, ...options }: HandlesOptions) {
+    this.#options = { ...options, leaseMs };
+  }
+
+  /**
+   * A handle of the file that lasts for more than seven days yet, where one can be had, and is not `refused`.
+   * @throws SendFailure when there is none.
+   */
+  async of(file: HeaderFile, refused?: string): Promise<string> {
+    const { store, now, leaseMs, signal } = this.#options;
+    const key = this.#key(file);
+    const giveUpAt = now() + leaseMs;
+    // Each look follows from the one before.
+    // oxlint-disable no-await-in-loop
+    for (let failuresSeen: number | undefined; ; await pause(lookAgainMs, signal)) {
+      const known = await store.find(key, new Date(now()));
+      const usable = known?.handle?.id === refused ? undefined : known?.handle;
+      if (usable && this.#lasts(usable, refreshBeforeMs)) return usable.id;
+      if (await store.claim(key, file, known?.handle?.id, new Date(now()), new Date(now() + leaseMs))) return this.#refresh(key, file, usable);
+      // Somebody uploads it. One that has not ended yet need not wait for that.
+      if (usable && this.#lasts(usable, 0)) return usable.id;
+      const failures = known?.failure?.number ?? 0;
+      if (known?.failure && failuresSeen !== undefined && failures > failuresSeen) throw new SendFailure('unsent', known.failure.reason);
+      failuresSeen ??= failures;
+      if (signal.aborted || now() >= giveUpAt) throw new SendFailure('unsent', notUploaded);
+    }
+    // oxlint-enable no-await-in-loop
+  }
+
+  /** It was sent with: it is worth keeping fresh. */
+  async used(file: HeaderFile): Promise<void> {
+    await this.#options.store.use(this.#key(file), new Date(this.#options.now()));
+  }
+
+  /** The files that were sent with since they were uploaded and whose handles end within seven days. What has ended for good is forgotten. */
+  async ending(): Promise<HeaderFile[]> {
+    const { provider, channel, store, now } = this.#options;
+    await store.forget(new Date(now() - refreshBeforeMs));
+    return store.ending(provider, channel.account, new Date(now() + refreshBeforeMs));
+  }
+
+  #key({ sha256 }: HeaderFile): HandleKey {
+    const { provider, channel } = this.#options;
+    return { provider, account: channel.account, sha256 };
+  }
+
+  #lasts({ expiresAt }: Handle, ms: number): boolean {
+    return expiresAt.getTime() - this.#options.now() > ms;
+  }
+
+  /** `usable`: what there is if it fails. */
+  async #refresh(key: HandleKey, file: HeaderFile, usable: StoredHandle['handle']): Promise<string> {
+    const { store, counters, log, now } = this.#options;
+    try {
+      const handle = await this.#upload(file);
+      await store.put(key, handle, new Date(now()));
+      await counters.add({ handle_refreshes: 1 });
+      log.info({ ...key, handle: handle.id, before: usable?.id }, 'a media was uploaded to the provider');
+      return handle.id;
+    } catch (error) {
+      await counters.add({ handle_refresh_failures: 1 });
+      const failure = asRefreshFailure(error);
+      await store.fail(key, failure.message);
+      log.warn({ ...key, err: error }, 'a media could not be uploaded to the provider');
+      if (usable && this.#lasts(usable, 0)) return usable.id;
+      throw failure;
+    }
+  }
+
+  async #upload(file: HeaderFile): Promise<Handle> {
+    const { channel, blobs, post } = this.#options;
+    const bytes = await blobs.open(file.sha256);
+    if (!bytes) throw new SendFailure('rejected', 'The file of the header is not there any more.');
+    try {
+      return await channel.upload(file, bytes, post);
+    } finally {
+      bytes.destroy();
+    }
+  }
+}
+
+const notUploaded = 'The media of the header could not be uploaded to the provider.';
+
+/** Whatever became of the upload, no message was sent. */
+function asRefreshFailure(error: unknown): SendFailure {
+  if (!(error instanceof SendFailure)) return new SendFailure('unsent', notUploaded, { cause: error });
+  const { kind, message, providerCode, retryAfterMs } = error;
+  if (kind !== 'unknown' && kind !== 'media') return error;
+  return new SendFailure(kind === 'media' ? 'rejected' : 'unsent', kind === 'media' ? message : notUploaded, { cause: error, providerCode, retryAfterMs });
+}

@@ -1,0 +1,237 @@
+/**
+ * Sends the template messages of one provider. One whose media the provider refuses, at once or in a status later, is sent once more with a fresh
+ * handle; instances share the resends that statuses ask for.
+ * Invariant: what may have been sent is never sent again: an attempt is written down before the provider is asked, and only a failure that the
+ * provider has told, of the media, leads to another one.
+ */
+import { backoffMs } from '../../runtime/backoff.js';
+import { Limiter } from '../../runtime/limiter.js';
+import type { Logger } from '../../runtime/logger.js';
+import { Poller } from '../../runtime/poller.js';
+import { InFlight } from '../in-flight.js';
+import type { BlobStore } from '../bytes/blob-store.js';
+import { GuardedFetch } from '../import/guarded-fetch.js';
+import { ImportFailure } from '../import/import-failure.js';
+import { providerAnswer } from '../import/provider-answer.js';
+import type { Post } from '../import/provider-call.js';
+import { errorCounter, type Amounts, type Counters } from '../rows/counters.js';
+import { Handles } from './handles.js';
+import type { HandleStore } from './handle-store.js';
+import { SendFailure } from './send-failure.js';
+import type { HeaderFile, NewSend, Send, SendStore } from './send-store.js';
+import type { StatusUpdate, TemplateChannel, TemplateHeader } from './template-channel.js';
+
+export interface TemplateSenderOptions {
+  /** The name of the provider. */
+  provider: string;
+  channel: TemplateChannel;
+  /** As in provider.ts. */
+  namedHosts: readonly string[];
+  sends: SendStore;
+  handles: HandleStore;
+  blobs: Pick<BlobStore, 'open'>;
+  counters: Pick<Counters, 'add'>;
+  log: Logger;
+  /** Default 2,000. Milliseconds between looks for resends without a hint. */
+  pollMs?: number;
+  /** Default the real one. Milliseconds since 1970. */
+  now?: () => number;
+  /** Default 20 s for a message, 50 s for an upload. Milliseconds. */
+  timeouts?: { readonly sendMs: number; readonly uploadMs: number };
+}
+
+/** What came of a message: it was taken, or why not. */
+export type Sent = { readonly send: Send } & ({ readonly messageId: string; readonly failure?: undefined } | { readonly messageId?: undefined; readonly failure: SendFailure });
+
+const sendsAtOnce = { max: 32, maxQueued: 500, maxWaitMs: 10_000 };
+const resendsTogether = 5;
+const pollBackoff = { firstMs: 200, maxMs: 5_000 };
+const resendBackoff = { firstMs: 60_000, maxMs: 3_600_000 };
+const maxResendTries = 6;
+const stopMs = 1_500;
+/** Beyond the time that the calls of an attempt may take. */
+const marginMs = 20_000;
+
+export class TemplateSender {
+  readonly #options: Required<TemplateSenderOptions>;
+  readonly #handles: Handles;
+  readonly #post: Post;
+  readonly #poller: Poller;
+  readonly #running = new InFlight();
+  readonly #limiter = new Limiter(sendsAtOnce);
+  readonly #stopping = new AbortController();
+  /** Milliseconds for an upload, a message, and what is between them. */
+  readonly #attemptMs: number;
+
+  /** Begins at once. */
+  constructor({ pollMs = 2_000, now = Date.now, timeouts = { sendMs: 20_000, uploadMs: 50_000 }, ...options }: TemplateSenderOptions) {
+    this.#options = { ...options, pollMs, now, timeouts };
+    const { log, namedHosts } = options;
+    const { sendMs, uploadMs } = timeouts;
+    const fetch = new GuardedFetch({ allowedHosts: namedHosts });
+    const { signal } = this.#stopping;
+    const postWithin =
+      (ms: number): Post =>
+      (url, headers, body) =>
+        fetch.post({ url, headers, signal, answerMs: ms, idleMs: ms, totalMs: ms }, body, providerAnswer);
+    this.#post = postWithin(sendMs);
+    this.#attemptMs = uploadMs + sendMs + marginMs;
+    this.#handles = new Handles({ ...options, store: options.handles, post: postWithin(uploadMs), now, signal, leaseMs: uploadMs + marginMs });
+    this.#poller = new Poller({
+      look: () => this.#next(),
+      pollMs,
+      retry: pollBackoff,
+      failed: (error, failures) => {
+        if (failures === 1) log.warn({ err: error }, 'the template messages cannot be read or written, trying again');
+      },
+    });
+  }
+
+  get channel(): Pick<TemplateChannel, 'account' | 'headerOf'> {
+    return this.#options.channel;
+  }
+
+  /** Not idempotent. Goes on when nobody waits any more. @throws AppError RATE_LIMITED, and what the stores throw: then nothing is known of what came of it. */
+  send(send: Omit<NewSend, 'provider' | 'account'>): Promise<Sent> {
+    return this.#running.track(this.#limiter.run(() => this.#send({ ...send, provider: this.#options.provider, account: this.channel.account })));
+  }
+
+  /** How messages fare. Those that were not sent here are left alone. @throws what the stores throw. */
+  async report(updates: readonly StatusUpdate[]): Promise<void> {
+    const { sends, provider, now } = this.#options;
+    for (const update of updates) {
+      // oxlint-disable-next-line no-await-in-loop -- in the order in which they are told
+      const reported = await sends.report(provider, update, new Date(now()));
+      if (reported === 'resend') this.#poller.wake();
+      // oxlint-disable-next-line no-await-in-loop
+      if (update.failure && reported !== 'unknown' && reported !== 'nothing') await this.#countFailure(update.failure, 'template_failed');
+    }
+  }
+
+  /** Uploads anew what will end within seven days: `files`, and what was sent with lately. How many there were, and how many could not be had. */
+  async checkHandles(files: readonly HeaderFile[]): Promise<{ checked: number; failed: number }> {
+    const all = new Map([...files, ...(await this.#handles.ending())].map((file) => [file.sha256, file]));
+    let failed = 0;
+    for (const file of all.values()) {
+      // oxlint-disable-next-line no-await-in-loop -- a provider is not to be called by many at once for what nobody waits for
+      const failure = await this.#handles.of(file).then(() => undefined, (error: unknown) => error);
+      if (failure !== undefined && !(failure instanceof SendFailure)) throw failure;
+      if (failure) failed += 1;
+    }
+    return { checked: all.size, failed };
+  }
+
+  /** Waits a moment for what goes on, then ends it. Idempotent, never rejects. */
+  async stop(): Promise<void> {
+    await Promise.all([this.#poller.stop(), this.#running.idle(stopMs)]);
+    this.#stopping.abort();
+    await this.#running.idle(stopMs);
+  }
+
+  async #send(asked: NewSend): Promise<Sent> {
+    const { sends, now } = this.#options;
+    const file = asked.header?.file;
+    await this.#count({ template_sends: 1 });
+    const handle = file && (await this.#handles.of(file).catch(asSendFailure));
+    if (handle instanceof SendFailure) {
+      const send = await sends.begin(asked, new Date(now()), { state: 'FAILED', failure: handle });
+      await this.#countFailure(handle, 'template_failed');
+      return { send, failure: handle };
+    }
+    const header = file && asked.header ? { ...asked.header, link: undefined, file, handle } : asked.header;
+    const send = await sends.begin({ ...asked, header }, new Date(now()));
+    const first = await this.#attempt(send);
+    if (first.failure?.kind !== 'media') return first;
+    const resend = await sends.endAndResend(send.id, first.failure, new Date(now()), new Date(now() + this.#attemptMs));
+    const second = resend && (await this.#resend(resend));
+    return second instanceof SendFailure || !second ? first : second;
+  }
+
+  /** Asks the provider, once, and writes down what came of it; a failure of the media, of a first attempt, is left to the caller. */
+  async #attempt(send: Send): Promise<Sent> {
+    const { channel, sends, log, now } = this.#options;
+    const { file } = send.header ?? {};
+    let messageId: string;
+    try {
+      messageId = await channel.send({ ...send, sendId: send.id, header: headerOf(send) }, this.#post);
+    } catch (error) {
+      const failure = asSendFailure(error);
+      log.warn({ sendId: send.id, kind: failure.kind, code: failure.providerCode, err: failure }, 'a template message was not sent');
+      const isUnknown = failure.kind === 'unknown';
+      await this.#countFailure(failure, isUnknown ? 'template_unknown' : 'template_failed');
+      const isRepeated = failure.kind === 'media' && file !== undefined && send.resendOf === undefined;
+      if (!isRepeated) await sends.end(send.id, { state: isUnknown ? 'UNKNOWN' : 'FAILED', failure }, new Date(now()));
+      return { send, failure };
+    }
+    await sends.accept(send.id, messageId, new Date(now()));
+    if (file) await this.#handles.used(file);
+    await this.#count({ template_accepted: 1 });
+    return { send, messageId };
+  }
+
+  /** Of a resend that is this instance's. The failure of the refresh, where that failed. Undefined: somebody else has begun it. */
+  async #resend(resend: Send): Promise<Sent | SendFailure | undefined> {
+    const { sends, log, now } = this.#options;
+    const { header } = resend;
+    if (!header?.file) return undefined;
+    const refused = header.handle;
+    const handle = await this.#handles.of(header.file, refused).catch(asSendFailure);
+    if (handle instanceof SendFailure) {
+      await this.#withoutHandle(resend, handle);
+      return handle;
+    }
+    if (!(await sends.start(resend.id, handle, new Date(now())))) return undefined;
+    log.info({ sendId: resend.id, resendOf: resend.resendOf, language: resend.language, oldMediaId: refused, newMediaId: handle }, 'a template message is sent once more, with a fresh handle');
+    await this.#count({ template_retries: 1 });
+    return this.#attempt({ ...resend, header: { ...header, handle } });
+  }
+
+  /** Whoever waits for it is told of the failure; what a status has asked for is tried again later. */
+  async #withoutHandle({ id, tries }: Send, failure: SendFailure): Promise<void> {
+    const { sends, now } = this.#options;
+    const isOver = tries === 0 || tries >= maxResendTries || failure.kind === 'rejected';
+    if (isOver) return sends.end(id, { state: 'FAILED', failure }, new Date(now()));
+    await sends.postpone(id, new Date(now() + (failure.retryAfterMs ?? backoffMs(tries, resendBackoff))));
+  }
+
+  /** False: nothing was due. */
+  async #next(): Promise<boolean> {
+    const { provider, sends, log, now } = this.#options;
+    const abandoned = await sends.abandon(provider, new Date(now() - this.#attemptMs), new Date(now()));
+    if (abandoned > 0) {
+      log.warn({ messages: abandoned }, 'it is not known whether template messages were sent: the service ended meanwhile');
+      await this.#count({ template_unknown: abandoned });
+    }
+    const due = await sends.claim(provider, new Date(now()), new Date(now() + this.#attemptMs), resendsTogether);
+    const results = await Promise.allSettled(due.map((resend) => this.#running.track(this.#resend(resend))));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+    return due.length > 0;
+  }
+
+  #countFailure({ providerCode }: SendFailure, outcome: 'template_failed' | 'template_unknown'): Promise<void> {
+    return this.#count({ [outcome]: 1, ...(providerCode !== undefined && { [errorCounter(providerCode)]: 1 }) });
+  }
+
+  /** A count that is lost is no reason to send again. */
+  async #count(amounts: Amounts): Promise<void> {
+    await this.#options.counters.add(amounts).catch((error: unknown) => this.#options.log.debug({ err: error }, 'the template messages were not counted'));
+  }
+}
+
+function headerOf({ header }: Send): TemplateHeader | undefined {
+  if (!header) return undefined;
+  const { type, fileName } = header;
+  return header.file ? { type, fileName, handle: header.handle ?? '' } : { type, fileName, link: header.link };
+}
+
+/** What is no failure of the call is rethrown. */
+function asSendFailure(error: unknown): SendFailure {
+  if (error instanceof SendFailure) return error;
+  if (error instanceof ImportFailure) {
+    return error.isUnsent
+      ? new SendFailure('unsent', 'The provider could not be reached.', { cause: error })
+      : new SendFailure('unknown', 'The provider did not answer: it is not known whether the message was sent, and sending it again may send it twice.', { cause: error });
+  }
+  throw error;
+}

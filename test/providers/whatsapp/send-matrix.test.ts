@@ -1,0 +1,167 @@
+/** Every way in which the Graph API can fail to take a message or a media: what is recorded, by which calls, what is kept, and what the client is told. */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { SendResult } from '../../../src/media/templates/templates.js';
+import type { SendState } from '../../../src/media/templates/send-store.js';
+import { sendTroubles, uploadTroubles, type SendTrouble, type UploadTrouble } from '../../support/fake-whatsapp-sending.js';
+import { request, SendBench, type Instance } from '../../media/templates/send-bench.js';
+
+/** What follows from a trouble that every call meets. */
+interface Outcome {
+  readonly told: { readonly code: string; readonly retryable: boolean; readonly providerCode: number | undefined };
+  /** Of each attempt, in order. */
+  readonly states: readonly SendState[];
+  readonly sends: number;
+  readonly uploads: number;
+  /** Whether the handle of the first upload is used by the next message. */
+  readonly keepsHandle: boolean;
+}
+
+const told = (code: string, retryable: boolean, providerCode: number | undefined): Outcome['told'] => ({ code, retryable, providerCode });
+const once = { sends: 1, uploads: 1, keepsHandle: true };
+
+/** Of the media: it is uploaded anew, and the message sent once more. */
+const repeated = (code: number): Outcome => ({ told: told('SEND_FAILED', false, code), states: ['FAILED', 'FAILED'], sends: 2, uploads: 2, keepsHandle: false });
+const refused = (code?: number): Outcome => ({ told: told('SEND_FAILED', false, code), states: ['FAILED'], ...once });
+const throttled = (code?: number): Outcome => ({ told: told('RATE_LIMITED', true, code), states: ['FAILED'], ...once });
+const unknown = (code?: number): Outcome => ({ told: told('SEND_OUTCOME_UNKNOWN', true, code), states: ['UNKNOWN'], ...once });
+
+const ofSend: readonly (readonly [SendTrouble, Outcome])[] = [
+  ['code 100, media attachment id', repeated(100)],
+  ['code 131009, does not exist or has expired', repeated(131_009)],
+  ['code 131053', repeated(131_053)],
+  ['code 131005', repeated(131_005)],
+  ['code 131053, with status 500', repeated(131_053)],
+  ['code 100, of a parameter', refused(100)],
+  ['code 131009, of a parameter', refused(131_009)],
+  ['code 131052', refused(131_052)],
+  ['code 0', refused(0)],
+  ['code 3', refused(3)],
+  ['code 10', refused(10)],
+  ['code 190, the token has expired', refused(190)],
+  ['code 200', refused(200)],
+  ['code 299', refused(299)],
+  ['code 368', refused(368)],
+  ['code 131031', refused(131_031)],
+  ['code 131048', refused(131_048)],
+  ['code 131026', refused(131_026)],
+  ['code 131047, the window has expired', refused(131_047)],
+  ['code 4', throttled(4)],
+  ['code 80007', throttled(80_007)],
+  ['code 130429', throttled(130_429)],
+  ['code 131056', throttled(131_056)],
+  ['status 429, again after 2 s', throttled()],
+  ['code 1', unknown(1)],
+  ['code 2', unknown(2)],
+  ['code 131000', unknown(131_000)],
+  ['code 131016', unknown(131_016)],
+  ['a code that nobody knows', refused(999_999)],
+  ['status 404', refused()],
+  ['status 500', unknown()],
+  ['status 503', unknown()],
+  ['a page, with status 502', unknown()],
+  ['a page, with status 200', unknown()],
+  ['status 200, without an id', unknown()],
+  ['a redirect', unknown()],
+  ['a reset', unknown()],
+  ['taken, and no answer', unknown()],
+  ['taken, and an answer that never ends', unknown()],
+];
+
+type UploadOutcome = Outcome['told'];
+
+const ofUpload: readonly (readonly [UploadTrouble, UploadOutcome])[] = [
+  ['code 100, of the type of the part', told('SEND_FAILED', false, 100)],
+  ['code 131053', told('SEND_FAILED', false, 131_053)],
+  ['code 190', told('SEND_FAILED', false, 190)],
+  ['code 10', told('SEND_FAILED', false, 10)],
+  ['code 130429', told('RATE_LIMITED', true, 130_429)],
+  ['status 429, again after an hour', told('RATE_LIMITED', true, undefined)],
+  ['code 131000', told('SEND_FAILED', true, 131_000)],
+  ['status 500', told('SEND_FAILED', true, undefined)],
+  ['status 503', told('SEND_FAILED', true, undefined)],
+  ['a page, with status 200', told('SEND_FAILED', true, undefined)],
+  ['no id', told('SEND_FAILED', true, undefined)],
+  ['a reset', told('SEND_FAILED', true, undefined)],
+  ['no answer', told('SEND_FAILED', true, undefined)],
+];
+
+let bench: SendBench;
+let instance: Instance;
+
+beforeEach(async () => {
+  bench = await SendBench.start();
+  instance = bench.instance();
+});
+afterEach(() => bench.close());
+
+const errorOf = ({ error }: SendResult): unknown => error && { code: error.code, retryable: error.retryable, providerCode: error.providerCode };
+const statesOf = async ({ sendId }: SendResult): Promise<SendState[]> => (await bench.attempts(sendId)).map(({ state }) => state);
+
+describe('a message with a stored media', () => {
+  it.each(ofSend)('%s', async (trouble, { told: expected, states, sends, uploads, keepsHandle }) => {
+    const { sending } = bench.fake;
+    const { id: headerMediaId } = await bench.store();
+    sending.onSend(trouble);
+    const result = await instance.templates.send(request({ headerMediaId }));
+    expect(errorOf(result)).toEqual(expected);
+    expect([await statesOf(result), sending.sendCalls(), sending.uploadCalls()]).toEqual([states, sends, uploads]);
+    // At most what the provider has taken and not said.
+    expect(sending.taken.length).toBeLessThanOrEqual(1);
+
+    sending.onSend(undefined);
+    const next = await instance.templates.send(request({ headerMediaId }));
+    expect([next.error, sending.uploadCalls()]).toEqual([undefined, uploads]);
+    expect(sending.taken.at(-1)?.handle).toBe(sending.uploads.at(keepsHandle ? 0 : -1)?.handle);
+  });
+});
+
+describe('a message with a link', () => {
+  it.each(ofSend)('%s: sent once, nothing uploaded', async (trouble, { told: expected, states }) => {
+    const { sending } = bench.fake;
+    sending.onSend(trouble);
+    const result = await instance.templates.send(request({ headerUrl: 'https://cdn.example.com/welcome.mp4' }));
+    expect(errorOf(result)).toEqual(expected);
+    expect([await statesOf(result), sending.sendCalls(), sending.uploadCalls()]).toEqual([states.slice(0, 1), 1, 0]);
+  });
+});
+
+describe('a message that is sent once more', () => {
+  it.each(ofSend)('%s: not a third time', async (trouble, { told: expected, states }) => {
+    const { sending } = bench.fake;
+    const { id: headerMediaId } = await bench.store();
+    sending.onSend('code 131053', trouble);
+    const result = await instance.templates.send(request({ headerMediaId }));
+    expect(errorOf(result)).toEqual(expected);
+    expect([await statesOf(result), sending.sendCalls(), sending.uploadCalls()]).toEqual([['FAILED', ...states.slice(0, 1)], 2, 2]);
+  });
+});
+
+describe('an upload', () => {
+  it.each(ofUpload)('%s: nothing is sent', async (trouble, expected) => {
+    const { sending } = bench.fake;
+    const { id: headerMediaId } = await bench.store();
+    sending.onUpload(trouble, undefined);
+    const result = await instance.templates.send(request({ headerMediaId }));
+    expect(errorOf(result)).toEqual(expected);
+    expect([await statesOf(result), sending.sendCalls(), sending.uploadCalls()]).toEqual([['FAILED'], 0, 1]);
+    // Nothing of it is remembered: whoever asks again may have it.
+    expect((await instance.templates.send(request({ headerMediaId }))).error).toBeUndefined();
+  });
+
+  it.each(ofUpload)('%s, when a handle is to be refreshed: the original error is told, and nothing is sent again', async (trouble) => {
+    const { sending } = bench.fake;
+    const { id: headerMediaId } = await bench.store();
+    sending.onUpload(undefined, trouble);
+    sending.onSend('code 131053', undefined);
+    const result = await instance.templates.send(request({ headerMediaId }));
+    expect(errorOf(result)).toEqual(told('SEND_FAILED', false, 131_053));
+    expect([await statesOf(result), sending.sendCalls(), sending.uploadCalls()]).toEqual([['FAILED', 'FAILED'], 1, 2]);
+  });
+});
+
+describe('the tables', () => {
+  it('leave nothing out that the fake can do', () => {
+    expect(ofSend.map(([trouble]) => trouble).toSorted()).toEqual(Object.keys(sendTroubles).toSorted());
+    expect(ofUpload.map(([trouble]) => trouble).toSorted()).toEqual(Object.keys(uploadTroubles).toSorted());
+  });
+});
