@@ -61,4 +61,12 @@ describe('the policy', () => {
     expect(asked).toContainEqual({ kind: 'delete', ...avatar });
     expect(origin.calls).not.toContain('DeleteFile');
   });
+
+  it('is asked before a message is sent', async () => {
+    refused = 'send';
+    const send = 'mutation { sendTemplate(input: { to: "+15550100001", template: "welcome", language: "en" }) { sent } }';
+    expect(codesOf(await query(gateway.url, send))).toEqual(['FORBIDDEN']);
+    expect(asked).toEqual([{ kind: 'send', template: 'welcome' }]);
+    expect(origin.calls).not.toContain('SendTemplate');
+  });
 });

@@ -4,6 +4,7 @@
  * Invariant: what may have been sent is never sent again: an attempt is written down before the provider is asked, and only a failure that the
  * provider has told, of the media, leads to another one.
  */
+import { setMaxListeners } from 'node:events';
 import { backoffMs } from '../../runtime/backoff.js';
 import { Limiter } from '../../runtime/limiter.js';
 import type { Logger } from '../../runtime/logger.js';
@@ -70,6 +71,7 @@ export class TemplateSender {
     const { sendMs, uploadMs } = timeouts;
     const fetch = new GuardedFetch({ allowedHosts: namedHosts });
     const { signal } = this.#stopping;
+    setMaxListeners(0, signal);
     const postWithin =
       (ms: number): Post =>
       (url, headers, body) =>

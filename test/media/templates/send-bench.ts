@@ -91,8 +91,7 @@ export class SendBench {
   /** A stored video. */
   store(bytes = someVideo(), fileName = 'welcome.mp4'): Promise<Media> {
     const owner = { modelType: 'Template', modelId: 'welcome', collectionName: 'headers' };
-    const request = { ...owner, fileName, name: '', customProperties: '', idempotencyKey: '' };
-    return this.stores.library.upload(request, { chunks: chunked(bytes), verify: () => undefined });
+    return this.stores.library.upload({ ...owner, fileName, name: '', customProperties: '', idempotencyKey: '' }, { chunks: chunked(bytes), verify: () => undefined });
   }
 
   /** All attempts of a message. */
