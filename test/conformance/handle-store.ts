@@ -39,6 +39,15 @@ export function describeHandleStore(name: string, open: () => Promise<TestHandle
       expect(await claim(other, undefined, days(1))).toBe(true);
     });
 
+    it('leaves an upload that goes on to whoever has it, and one that has ended to everybody', async () => {
+      await claim(store);
+      await store.renew(key, days(2));
+      expect(await claim(other, undefined, days(1))).toBe(false);
+      await store.fail(key, 'The provider failed.');
+      await store.renew(key, days(3));
+      expect(await claim(other, undefined, days(1))).toBe(true);
+    });
+
     it('keeps the handle, per number of the sender', async () => {
       await claim(store);
       await store.put(key, { id: 'h1', expiresAt: days(30) }, days(0));

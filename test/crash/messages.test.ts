@@ -5,7 +5,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { createSqlMediaStore } from '../../src/media/rows/sql-media-store.js';
 import { createSqlMessageStore } from '../../src/media/rows/sql-message-store.js';
@@ -22,7 +21,6 @@ const messageCount = Number(process.env.MESSAGES ?? 60);
 /** At a time, as the provider does it. */
 const deliveries = 8;
 const importsAtOnce = 5;
-const longestLifeMs = 700;
 const allMs = 60_000 + kills * 2_000 + messageCount * 200;
 
 const script = fileURLToPath(new URL('../../dist/media/main.js', import.meta.url));
@@ -53,20 +51,6 @@ describe('webhooks, while the service is killed again and again', () => {
     await waitFor(async () => (await deliver(service.url, body)).ok, { what: 'a webhook to be taken', timeoutMs: allMs });
   };
 
-  const killAgainAndAgain = async (): Promise<void> => {
-    for (let killed = 0; killed < kills; killed += 1) {
-      // One life after the other.
-      // oxlint-disable no-await-in-loop
-      await service.launch();
-      await service.ready();
-      await sleep(Math.random() * longestLifeMs);
-      await service.kill();
-      // oxlint-enable no-await-in-loop
-    }
-    await service.launch();
-    await service.ready();
-  };
-
   it(
     'has each message once, and each media once, without a storm of calls',
     async () => {
@@ -83,7 +67,7 @@ describe('webhooks, while the service is killed again and again', () => {
         // oxlint-disable-next-line no-await-in-loop
         for (let next = rest.pop(); next; next = rest.pop()) await deliverUntilTaken(next.body);
       };
-      await Promise.all([killAgainAndAgain(), ...Array.from({ length: deliveries }, worker)]);
+      await Promise.all([service.killAgainAndAgain(kills), ...Array.from({ length: deliveries }, worker)]);
 
       const database = await openSqliteDatabase(join(data.path, 'media.db'), pino({ level: 'silent' }));
       try {

@@ -2,6 +2,7 @@
  * The media service that is killed: one process after the other, on the same addresses and the same data.
  * Invariant: the next process starts only when the one before is gone.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startProcess, type RunningProcess } from '../support/processes.js';
 import { freePort, waitFor } from '../support/wait.js';
 
@@ -49,6 +50,21 @@ export class KilledService {
   async kill(): Promise<void> {
     this.#process?.signal('SIGKILL');
     await this.gone();
+  }
+
+  /** Starts it and kills it, so many times, at a random moment of at most `longestLifeMs` after it is ready; then starts it for good. */
+  async killAgainAndAgain(kills: number, longestLifeMs = 700): Promise<void> {
+    for (let killed = 0; killed < kills; killed += 1) {
+      // One life after the other.
+      // oxlint-disable no-await-in-loop
+      await this.launch();
+      await this.ready();
+      await sleep(Math.random() * longestLifeMs);
+      await this.kill();
+      // oxlint-enable no-await-in-loop
+    }
+    await this.launch();
+    await this.ready();
   }
 
   /** Resolves when the process has ended. */

@@ -40,6 +40,10 @@ class SqlHandleStore implements HandleStore {
     return claimed !== undefined;
   }
 
+  async renew(key: HandleKey, leaseUntil: Date): Promise<void> {
+    await this.#of(this.#db.updateTable('handles').set({ leased_until: leaseUntil.toISOString() }), key).where('leased_until', 'is not', null).execute();
+  }
+
   async put(key: HandleKey, { id, expiresAt }: Handle, now: Date): Promise<void> {
     const fresh = { handle: id, uploaded_at: now.toISOString(), expires_at: expiresAt.toISOString(), used_at: null, leased_until: null, failure: null };
     await this.#of(this.#db.updateTable('handles').set(fresh), key).execute();

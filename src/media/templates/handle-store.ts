@@ -1,7 +1,7 @@
 /**
  * The contract of the handles: under which ids providers have files of ours, and who is uploading one.
  * Implementation: sql-handle-store.ts; one conformance suite runs on both databases.
- * Invariant: one upload of a file at a time, by all instances together, as long as it ends before its lease.
+ * Invariant: one upload of a file at a time, by all instances together, as long as whoever uploads it renews the lease.
  */
 import type { Handle } from './template-channel.js';
 import type { HeaderFile } from './send-store.js';
@@ -26,6 +26,8 @@ export interface HandleStore {
   find(key: HandleKey, now: Date): Promise<StoredHandle | undefined>;
   /** Takes the refresh of a file for nobody else until `leaseUntil`, unless somebody has it, or the handle is not `seen` any more. */
   claim(key: HandleKey, file: HeaderFile, seen: string | undefined, now: Date, leaseUntil: Date): Promise<boolean>;
+  /** The file is being uploaded still. */
+  renew(key: HandleKey, leaseUntil: Date): Promise<void>;
   /** The file was uploaded: this handle counts, and the refresh is over. */
   put(key: HandleKey, handle: Handle, now: Date): Promise<void>;
   /** The refresh has failed; the handle from before stays. */

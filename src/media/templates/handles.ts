@@ -24,7 +24,9 @@ export interface HandlesOptions {
   now: () => number;
   /** Aborted when the service stops. */
   signal: AbortSignal;
-  /** Default 60,000. Milliseconds after which somebody else uploads what the first has not; more than `post` takes. */
+  /** Milliseconds that an upload may take. */
+  uploadMs: number;
+  /** Default 10,000. Milliseconds after which a file is uploaded by somebody else when whoever began it has died; renewed while it goes on. */
   leaseMs?: number;
 }
 
@@ -36,7 +38,7 @@ const lookAgainMs = 100;
 export class Handles {
   readonly #options: Required<HandlesOptions>;
 
-  constructor({ leaseMs = 60_000, ...options }: HandlesOptions) {
+  constructor({ leaseMs = 10_000, ...options }: HandlesOptions) {
     this.#options = { ...options, leaseMs };
   }
 
@@ -45,9 +47,10 @@ export class Handles {
    * @throws SendFailure when there is none.
    */
   async of(file: HeaderFile, refused?: string): Promise<string> {
-    const { store, now, leaseMs, signal } = this.#options;
+    const { store, now, leaseMs, uploadMs, signal } = this.#options;
     const key = this.#key(file);
-    const giveUpAt = now() + leaseMs;
+    // Of one that has begun already, and of ours if that one dies.
+    const giveUpAt = now() + uploadMs + leaseMs;
     // Each look follows from the one before.
     // oxlint-disable no-await-in-loop
     for (let failuresSeen: number | undefined; ; await pause(lookAgainMs, signal)) {
@@ -88,9 +91,11 @@ export class Handles {
 
   /** `usable`: what there is if it fails. */
   async #refresh(key: HandleKey, file: HeaderFile, usable: StoredHandle['handle']): Promise<string> {
-    const { store, counters, log, now } = this.#options;
+    const { store, counters, log, now, leaseMs } = this.#options;
+    // A renewal that fails may cost a second upload.
+    const renewing = setInterval(() => void store.renew(key, new Date(now() + leaseMs)).catch(() => undefined), leaseMs / 3);
     try {
-      const handle = await this.#upload(file);
+      const handle = await this.#upload(file).finally(() => clearInterval(renewing));
       await store.put(key, handle, new Date(now()));
       await counters.add({ handle_refreshes: 1 });
       log.info({ ...key, handle: handle.id, before: usable?.id }, 'a media was uploaded to the provider');

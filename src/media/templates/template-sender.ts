@@ -49,6 +49,8 @@ const resendsTogether = 5;
 const pollBackoff = { firstMs: 200, maxMs: 5_000 };
 const resendBackoff = { firstMs: 60_000, maxMs: 3_600_000 };
 const maxResendTries = 6;
+/** Whoever takes over from one that is slower than this, and not dead, finds the resend begun, or begins it in its place. */
+const resendLeaseMs = 15_000;
 const stopMs = 1_500;
 /** Beyond the time that the calls of an attempt may take. */
 const marginMs = 20_000;
@@ -78,7 +80,7 @@ export class TemplateSender {
         fetch.post({ url, headers, signal, answerMs: ms, idleMs: ms, totalMs: ms }, body, providerAnswer);
     this.#post = postWithin(sendMs);
     this.#attemptMs = uploadMs + sendMs + marginMs;
-    this.#handles = new Handles({ ...options, store: options.handles, post: postWithin(uploadMs), now, signal, leaseMs: uploadMs + marginMs });
+    this.#handles = new Handles({ ...options, store: options.handles, post: postWithin(uploadMs), now, signal, uploadMs });
     this.#poller = new Poller({
       look: () => this.#next(),
       pollMs,
@@ -144,6 +146,7 @@ export class TemplateSender {
     const send = await sends.begin({ ...asked, header }, new Date(now()));
     const first = await this.#attempt(send);
     if (first.failure?.kind !== 'media') return first;
+    // For as long as it may take: somebody waits for it here.
     const resend = await sends.endAndResend(send.id, first.failure, new Date(now()), new Date(now() + this.#attemptMs));
     const second = resend && (await this.#resend(resend));
     return second instanceof SendFailure || !second ? first : second;
@@ -204,7 +207,7 @@ export class TemplateSender {
       log.warn({ messages: abandoned }, 'it is not known whether template messages were sent: the service ended meanwhile');
       await this.#count({ template_unknown: abandoned });
     }
-    const due = await sends.claim(provider, new Date(now()), new Date(now() + this.#attemptMs), resendsTogether);
+    const due = await sends.claim(provider, new Date(now()), new Date(now() + resendLeaseMs), resendsTogether);
     const results = await Promise.allSettled(due.map((resend) => this.#running.track(this.#resend(resend))));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
