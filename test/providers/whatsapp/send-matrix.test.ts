@@ -159,6 +159,28 @@ describe('an upload', () => {
   });
 });
 
+describe('the list of codes and patterns', () => {
+  it.each<[string, string, SendTrouble, number]>([
+    ['131053', 'expired', 'code 131005', 1],
+    ['131053', '', 'code 100, media attachment id', 1],
+    ['', '', 'code 131053', 1],
+    ['', 'upload error', 'code 131053', 2],
+    ['131026', '', 'code 131026', 2],
+    // Whatever is listed.
+    ['190,131053', 'expired', 'code 190, the token has expired', 1],
+    ['130429', '', 'code 130429', 1],
+    ['', '.', 'code 131047, the window has expired', 1],
+    ['', '.', 'code 131000', 1],
+  ])('"%s" and "%s": %s is sent %i times', async (codes, patterns, trouble, times) => {
+    await bench.close();
+    bench = await SendBench.start({ env: { WA_MEDIA_REFRESH_CODES: codes || '0', WA_MEDIA_REFRESH_PATTERNS: patterns || '(?!)' } });
+    const { id: headerMediaId } = await bench.store();
+    bench.fake.sending.onSend(trouble);
+    await bench.instance().templates.send(request({ headerMediaId }));
+    expect(bench.fake.sending.sendCalls()).toBe(times);
+  });
+});
+
 describe('the tables', () => {
   it('leave nothing out that the fake can do', () => {
     expect(ofSend.map(([trouble]) => trouble).toSorted()).toEqual(Object.keys(sendTroubles).toSorted());
