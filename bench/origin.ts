@@ -83,7 +83,7 @@ const media: MediaServiceHandlers = {
   GetStats: unused,
   GetMessages: unused,
   ListMessages: unused,
-  RetryMessageMedia: unused,
+  RetryMessageMedia: unused,  SendTemplate: unused,
 };
 const users: UserServiceHandlers = { GetUsers: serve(({ ids }) => ({ results: ids.map((id) => ({ user: userOf(id) })) })) };
 
