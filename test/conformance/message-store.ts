@@ -119,6 +119,25 @@ export function describeMessageStore(name: string, open: () => Promise<TestMessa
       expect(await claimed(minutes(9))).toEqual([gone.id]);
     });
 
+    it('leaves what is being imported to whoever does, also when it is to be tried again', async () => {
+      const message = newMessage();
+      await store.add([message], minutes(0));
+      expect(await claimed(minutes(0))).toEqual([message.id]);
+      expect(await other.retry(message.id, minutes(0.5))).toBe(false);
+      expect(await claimed(minutes(0.5))).toEqual([]);
+      expect(await other.retry(message.id, minutes(1))).toBe(true);
+    });
+
+    it('imports what a message is said later to bring', async () => {
+      const broken = newMessage({ media: { id: undefined, problem: 'There is none.', url: undefined, sha256: undefined, fileName: undefined } });
+      const text = newMessage({ media: undefined, type: 'text' });
+      await store.add([broken, text], minutes(0));
+      expect(await store.identify(broken.id, 'm1', minutes(1))).toBe(true);
+      expect((await other.find([broken.id]))[0]).toMatchObject({ providerMediaId: 'm1', state: 'PENDING', reason: undefined, code: undefined });
+      expect((await other.claim(provider, minutes(1), minutes(2), 9)).map(({ providerMediaId }) => providerMediaId)).toEqual(['m1']);
+      for (const id of [broken.id, text.id, 'unknown']) expect(await store.identify(id, 'm2', minutes(1))).toBe(false);
+    });
+
     it('gives the import of one message to who asks for it, due or not, unless somebody works on it or it has ended for good', async () => {
       const message = newMessage();
       const { id } = message;

@@ -40,6 +40,8 @@ export interface MediaProvider {
    * What else it throws counts as `transient`.
    */
   resolve(id: string, context: ProviderContext): Promise<ResolvedMedia>;
+  /** The id of the media of a message, in what the provider has said of it (`rawPayload`). Undefined: there is none. */
+  readonly mediaIdIn?: (rawPayload: string) => string | undefined;
   /** The routes by which it tells of messages. Default none: its media are imported only when somebody asks for them. */
   readonly webhook?: (inbox: ProviderInbox) => FastifyPluginAsync;
   /** Default none: it sends nothing. */

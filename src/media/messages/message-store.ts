@@ -84,6 +84,8 @@ export interface MessageStore {
   pause(provider: string, until: (pauses: number) => Date): Promise<void>;
   /** The provider answers as it should. Idempotent. */
   resume(provider: string): Promise<void>;
-  /** Due at once, as if never tried. False when there is no such message, or nothing to be had or missing. Idempotent. */
+  /** Names the media of a message that has named none so far, and makes its import due. False when there is no such message. Idempotent. */
+  identify(messageId: string, providerMediaId: string, now: Date): Promise<boolean>;
+  /** Due at once, as if never tried, unless somebody works on it. False when there is no such message, or nothing to be had or missing. Idempotent. */
   retry(messageId: string, now: Date): Promise<boolean>;
 }

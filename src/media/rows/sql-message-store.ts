@@ -132,14 +132,28 @@ class SqlMessageStore implements MessageStore {
     await this.#database.db.deleteFrom('provider_pauses').where('provider', '=', provider).execute();
   }
 
+  async identify(messageId: string, providerMediaId: string, now: Date): Promise<boolean> {
+    const identified = await this.#database.db
+      .updateTable('messages')
+      .set({ provider_media_id: providerMediaId, ...asNew(now) })
+      .where('id', '=', messageId)
+      .where('provider_media_id', 'is', null)
+      .where('media_state', '<>', 'NONE')
+      .returning('id')
+      .executeTakeFirst();
+    return identified !== undefined;
+  }
+
   async retry(messageId: string, now: Date): Promise<boolean> {
     const states: MediaState[] = ['PENDING', 'EXPIRED', 'FAILED'];
     const retried = await this.#database.db
       .updateTable('messages')
-      .set({ media_state: 'PENDING', reason: null, code: null, retryable: 0, attempts: 0, next_attempt_at: now.toISOString() })
+      .set(asNew(now))
       .where('id', '=', messageId)
       .where('provider_media_id', 'is not', null)
       .where('media_state', 'in', states)
+      // It is tried at this moment.
+      .where((eb) => eb.or([eb('leased_until', 'is', null), eb('leased_until', '<=', now.toISOString())]))
       .returning('id')
       .executeTakeFirst();
     return retried !== undefined;
@@ -162,6 +176,11 @@ function pauseOf(db: Reader, provider: string) {
 }
 
 const noMediaId = 'NOT_FOUND';
+
+/** Of an import that is due as if never tried. */
+function asNew(now: Date) {
+  return { media_state: 'PENDING', reason: null, code: null, retryable: 0, attempts: 0, next_attempt_at: now.toISOString() } as const;
+}
 
 function leasedUntil(until: Date) {
   return { next_attempt_at: until.toISOString(), leased_until: until.toISOString(), attempts: sql<number>`attempts + 1` };

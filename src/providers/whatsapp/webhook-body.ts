@@ -6,9 +6,10 @@ import { z } from 'zod';
 import { identifier } from '../../contract/identifier.js';
 import type { NewMessage, NewMessageMedia } from '../../media/messages/message.js';
 import type { StatusUpdate } from '../../media/templates/template-channel.js';
+import { parseJson } from '../../runtime/parse-json.js';
 import { graphError, type GraphError } from './graph-error.js';
 import type { SendErrors } from './send-errors.js';
-import { whatsAppName } from './whatsapp-provider.js';
+import { whatsAppName } from './name.js';
 
 export interface WebhookBody {
   readonly messages: readonly NewMessage[];
@@ -75,6 +76,12 @@ function readMessage(raw: unknown): NewMessage | undefined {
   const sentAt = timestamp === undefined ? undefined : new Date(timestamp * 1_000).toISOString();
   const [error] = errors.filter((one) => one !== undefined);
   return { id, provider: whatsAppName, from, type, sentAt, media: mediaTypes.has(type) ? readMedia(data[type], error) : undefined, rawPayload: JSON.stringify(raw) };
+}
+
+/** Of a message as it came: by the same rule as when it comes. Undefined: it names none. */
+export function mediaIdIn(rawPayload: string): string | undefined {
+  const { data } = message.safeParse(parseJson(rawPayload));
+  return data && mediaTypes.has(data.type) ? media.safeParse(data[data.type]).data?.id : undefined;
 }
 
 function readMedia(raw: unknown, error: GraphError | undefined): NewMessageMedia {

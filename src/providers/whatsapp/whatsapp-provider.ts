@@ -9,8 +9,8 @@ import type { MediaProvider, ResolvedMedia } from '../../media/import/provider.j
 import { parseJson } from '../../runtime/parse-json.js';
 import type { Settings } from '../../runtime/settings.js';
 import { readGraphError, type GraphErrorKind } from './graph-error.js';
-
-export const whatsAppName = 'whatsapp';
+import { whatsAppName } from './name.js';
+import { mediaIdIn } from './webhook-body.js';
 
 export interface WhatsAppProviderOptions {
   settings: Pick<Settings, 'GRAPH_BASE_URL' | 'GRAPH_API_VERSION' | 'WA_MEDIA_HOSTS'>;
@@ -35,6 +35,7 @@ export function createWhatsAppProvider({ settings, accessToken, webhook, templat
   const api = new URL(base);
   return {
     name: whatsAppName,
+    mediaIdIn,
     ...(webhook && { webhook }),
     ...(templates && { templates }),
     // Without a port a host is called as the rest of the world is: by https, at a public address.
