@@ -1,4 +1,7 @@
-/** `npm run demo:whatsapp`: the product beside a fake of the WhatsApp Cloud API, which tells it of a message with each kind of media. */
+/**
+ * `npm run demo:whatsapp`: the product beside a fake of the WhatsApp Cloud API, which tells it of a message with each kind of media, and takes
+ * template messages: of the second one the media has expired.
+ */
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { z } from 'zod';
@@ -17,8 +20,9 @@ const samples: Readonly<Record<MediaType, readonly [bytes: Buffer, mimeType: str
   video: [Buffer.concat([Buffer.from('000000186674797069736f6d0000020069736f6d69736f32', 'hex'), Buffer.alloc(2_000)]), 'video/mp4', undefined],
 };
 
-const source = 'query ($id: ID!) { message(id: $id) { type media { fileName mimeType size url } mediaStatus { state reason } } }';
-const found = z.object({ message: z.object({ type: z.string(), media: z.array(z.object({ url: z.string() })), mediaStatus: z.object({ state: z.string() }) }) });
+const source = 'query ($id: ID!) { message(id: $id) { type media { id fileName mimeType size url } mediaStatus { state reason } } }';
+const send = 'mutation ($input: SendTemplateInput!) { sendTemplate(input: $input) { sent messageId error { code message } } }';
+const found = z.object({ message: z.object({ type: z.string(), media: z.array(z.object({ id: z.string(), url: z.string() })), mediaStatus: z.object({ state: z.string() }) }) });
 
 const data = await tempDir('demo');
 const fake = await startFakeWhatsApp();
@@ -43,6 +47,14 @@ try {
     if (!isSame) process.exitCode = 1;
   }
   process.stdout.write(`${JSON.stringify((await query(product.url, source, { id: text.id })).data)}\n`);
+  const image = await shown(product.url, kinds.find(({ message }) => message.type === 'image')?.message.id ?? '');
+  const input = { to: '+15550100001', template: 'welcome', language: 'en', parameters: ['Ann'], headerMediaId: image?.media[0]?.id };
+  for (const what of ['a template message', 'one whose media has expired at the provider']) {
+    // oxlint-disable-next-line no-await-in-loop -- told in order
+    const sent = await query(product.url, send, { input });
+    process.stdout.write(`${what}: ${JSON.stringify(sent.data)}, ${fake.sending.sendCalls()} sends and ${fake.sending.uploadCalls()} uploads so far\n`);
+    fake.sending.kill(fake.sending.uploads.at(-1)?.handle ?? '');
+  }
 } finally {
   await product.stop();
   await fake.stop();
