@@ -5,6 +5,7 @@ export class LiveClient {
   readonly headers: Headers;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   readonly #connection: AbortController;
+  /** Read, and not given to anybody yet. */
   readonly #read: Uint8Array[] = [];
 
   private constructor({ status, headers, body }: Response, connection: AbortController) {
@@ -22,14 +23,23 @@ export class LiveClient {
 
   /** Resolves once there is a byte. */
   async first(): Promise<void> {
-    if (!(await this.#next())) throw new Error('the answer has no bytes');
+    const chunk = await this.#next();
+    if (!chunk) throw new Error('the answer has no bytes');
+    this.#read.push(chunk);
   }
 
-  /** All bytes, those that were read before too. Rejects when the connection is cut. */
-  async all(): Promise<Buffer> {
+  /** From the first byte on. Rejects when the connection is cut. */
+  async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    yield* this.#read.splice(0);
     // oxlint-disable-next-line no-await-in-loop -- one after the other
-    while (await this.#next());
-    return Buffer.concat(this.#read);
+    for (let chunk = await this.#next(); chunk; chunk = await this.#next()) yield chunk;
+  }
+
+  /** All bytes. Rejects when the connection is cut. */
+  async all(): Promise<Buffer> {
+    const all: Uint8Array[] = [];
+    for await (const chunk of this.chunks()) all.push(chunk);
+    return Buffer.concat(all);
   }
 
   /** Breaks the connection off. Idempotent. */
@@ -37,9 +47,7 @@ export class LiveClient {
     this.#connection.abort();
   }
 
-  async #next(): Promise<boolean> {
-    const { value } = (await this.#reader?.read()) ?? {};
-    if (value) this.#read.push(value);
-    return value !== undefined;
+  async #next(): Promise<Uint8Array | undefined> {
+    return (await this.#reader?.read())?.value;
   }
 }
