@@ -181,10 +181,13 @@ describe('the media of a message that is not stored yet', () => {
     expect(fake.downloads(received.id)).toBe(2);
   });
 
-  it('is cut when the next try gives other bytes than those that were sent, though they are stored', async () => {
+  it.each<[string, (sent: Buffer) => Buffer]>([
+    ['another one among them', (sent) => Buffer.concat([sent.subarray(0, 500), Buffer.from([sent.readUInt8(500) ^ 1]), sent.subarray(501)])],
+    ['more at their end', (sent) => Buffer.concat([sent, sent])],
+    ['fewer of them', (sent) => sent.subarray(0, headBytes / 2)],
+  ])('is cut when the next try gives other bytes than those that were sent, though they are stored: %s', async (_what, change) => {
     await start();
-    const others = Buffer.from(bytes);
-    others.writeUInt8(others.readUInt8(500) ^ 1, 500);
+    const others = change(bytes);
     fake.onResolve(received.id, 'no hash and no size');
     fake.onDownload(received.id, cutHalfWay(), ok(others));
     const id = await tell({ sha256: undefined });
