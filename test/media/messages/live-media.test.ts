@@ -5,7 +5,7 @@ import { downloadTroubles, startFakeWhatsApp, type DownloadTrouble, type FakeWha
 import { LiveClient } from '../../support/live-client.js';
 import { cutAfter, inParts, ok, when, type Play } from '../../support/media-host.js';
 import { waitFor } from '../../support/wait.js';
-import { bodyOf, deliver, entryOf, mediaMessage, webhookEnv } from '../../support/whatsapp-webhooks.js';
+import { bodyOf, deliver, entryOf, mediaMessage, webhookEnv, type MediaType } from '../../support/whatsapp-webhooks.js';
 import { Harness } from '../harness.js';
 import { png } from '../images.js';
 
@@ -42,8 +42,8 @@ afterEach(async () => {
 });
 
 /** Tells of a message with the media; its id. */
-const tell = async (more: Record<string, unknown> = {}): Promise<string> => {
-  const sent = mediaMessage('image', received, { id: received.id, ...more });
+const tell = async (more: Record<string, unknown> = {}, type: MediaType = 'image'): Promise<string> => {
+  const sent = mediaMessage(type, received, { id: received.id, ...more });
   expect((await deliver(harness.http.url, bodyOf(entryOf(sent)))).status).toBe(200);
   return sent.id;
 };
@@ -99,6 +99,20 @@ describe('the media of a message that is not stored yet', () => {
     await client.first();
     open();
     expect(sha256(await client.all())).toBe(sha256(bytes));
+  });
+
+  it('has the name that the message gives it, and the type of a text once that is certain', async () => {
+    await start();
+    bytes = Buffer.from('some words and nothing else\n'.repeat(20_000));
+    received = fake.receive(bytes, 'text/csv');
+    fake.onDownload(received.id, inParts(bytes.subarray(0, 300_000), gate, bytes.subarray(300_000)));
+    const id = await tell({ filename: 'words.csv' }, 'document');
+    const client = await ask(id);
+    await client.first();
+    open();
+    expect(sha256(await client.all())).toBe(sha256(bytes));
+    expect(headersOf(client)).toEqual(headersOf(await get(id)));
+    expect(headersOf(client).slice(0, 2)).toEqual(['text/csv; charset=utf-8', expect.stringContaining('words.csv')]);
   });
 
   it('arrives in chunks and whole when nobody has announced its size', async () => {
