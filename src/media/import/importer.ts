@@ -44,7 +44,7 @@ export interface ImporterOptions {
 /** How an import is made. */
 export interface ImportLimits {
   maxBytes: number;
-  /** Default true. Whether it is tried again, after a wait, when what has failed may pass: who has a queue of imports tries again later. */
+  /** Default true. Whether it is tried again, after a wait, when what has failed may pass: who has a queue of imports tries again later, and is not told then of this time. */
   waits?: boolean;
   /** Shows the bytes as they arrive, where this import is the one that downloads them. */
   live?: LiveBytes | undefined;

@@ -23,7 +23,7 @@ let gate: Promise<void>;
 const clients: LiveClient[] = [];
 
 const start = async (rules: Record<string, object> = {}): Promise<void> => {
-  harness = await Harness.start({ rules, env: { ...fake.env, ...webhookEnv, BASE_BACKOFF_SECONDS: '0', FAILED_MEDIA_TRANSIENT_TTL: '0' } });
+  harness = await Harness.start({ rules, env: { ...fake.env, ...webhookEnv } });
 };
 
 beforeEach(async () => {
