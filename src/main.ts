@@ -27,7 +27,7 @@ await runProgram(
 async function startAll(settings: Settings, log: Logger, lifecycle: Lifecycle): Promise<Running> {
   if (settings.WORKERS > 1) throw new SettingsError('WORKERS must be 1 here, where everything is one process: start the programs apart to have more.');
   const store = openStore(settings, log, lifecycle);
-  const bus = connectBus(settings, log) ?? createMemoryBus({ log });
+  const bus = (await connectBus(settings, log)) ?? createMemoryBus({ log });
   lifecycle.own('broker', () => bus.stop());
 
   const users = await createUsersService(settings, log);

@@ -35,7 +35,7 @@ function startGateway(settings: Settings, log: Logger, { link, ready }: { link?:
   return startWith(log, async (lifecycle) => {
     const cache = connectStore(settings, log);
     if (cache) lifecycle.own('Redis', () => cache.stop());
-    const bus = connectBus(settings, log);
+    const bus = await connectBus(settings, log);
     if (bus) lifecycle.own('broker', () => bus.stop());
     const gateway = await createGateway({ settings, log, bus, store: cache, link });
     lifecycle.own('gateway', () => gateway.stop(), 9_000);

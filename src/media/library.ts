@@ -7,10 +7,11 @@ import { checkIdentifier } from '../contract/identifier.js';
 import type { BlobStore, ByteRange, StagedBlob } from './bytes/blob-store.js';
 import { limitSize, type CollectionRule, type Collections } from './files/collections.js';
 import { safeFileName, stemOf } from './files/file-names.js';
-import { inspectFile, isConvertible } from './files/file-types.js';
+import { acceptType, inspectFile, isConvertible } from './files/file-types.js';
 import type { SignedUrl, UrlSigner } from './http/signed-urls.js';
 import { sourceName, type FetchedFile, type ImportSource } from './import/fetched-file.js';
 import type { ImportLimits } from './import/importer.js';
+import type { ArrivingFile } from './import/live-bytes.js';
 import type { ConversionStore } from './rows/conversion-store.js';
 import type { Counters } from './rows/counters.js';
 import type { Origin } from './rows/sources.js';
@@ -95,7 +96,7 @@ export class Library {
    * Adds the file that is at `source` to the end of a collection. An empty `fileName`: what the source calls it.
    * @throws AppError as `upload`, and IMPORT_REFUSED, IMPORT_FAILED.
    */
-  async import(request: UploadRequest, source: ImportSource, limits: Pick<ImportLimits, 'waits'> = {}): Promise<Media> {
+  async import(request: UploadRequest, source: ImportSource, limits: Pick<ImportLimits, 'waits' | 'live'> = {}): Promise<Media> {
     const { store, collections, importer } = this.#options;
     // What is wrong with the request is said before a call is made.
     const asked = acceptUpload({ ...request, fileName: request.fileName || 'file' });
@@ -106,6 +107,12 @@ export class Library {
       const accepted = acceptUpload({ ...request, fileName: request.fileName || file.fileName });
       return this.#add(accepted, rule, file, { source: sourceName(source), fileName: file.fileName, fetchedAt: file.fetchedAt });
     });
+  }
+
+  /** What `import` will make of a file that arrives, as far as its first bytes tell. @throws AppError as `import`, for what can be seen by then. */
+  async foresee(request: UploadRequest, file: ArrivingFile): Promise<Pick<Media, 'fileName' | 'mimeType'>> {
+    const { fileName, collectionName } = acceptUpload({ ...request, fileName: request.fileName || file.fileName });
+    return { fileName, mimeType: await acceptType(file.head, fileName, this.#options.collections.rule(collectionName)) };
   }
 
   async #add(

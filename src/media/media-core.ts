@@ -92,7 +92,7 @@ export async function openMediaCore({ settings, log, lifecycle, publicUrl, onCom
   const handles = createSqlHandleStore(database);
   const counters = bufferCounters(createSqlCounters(database), counted, log);
   lifecycle.own('counters', () => counters.stop());
-  const failedMedia = openFailedMedia(settings, log);
+  const failedMedia = await openFailedMedia(settings, log);
   lifecycle.own('negative cache', () => failedMedia.stop());
   const importer = new Importer({ sources, counters, blobs, failedMedia, providers, settings, log });
   lifecycle.own('importer', () => importer.stop());

@@ -6,6 +6,7 @@ import { createLogger, type Logger } from './logger.js';
 import { helpText } from './settings-text.js';
 import { readSettings, SettingsError, type Settings } from './settings.js';
 import type { Program } from './setting-types.js';
+import { withSmallYoungGeneration } from './young-generation.js';
 
 /** Something that runs until it is stopped; `stop` is idempotent, also concurrently, and never rejects. */
 export interface Running {
@@ -21,7 +22,7 @@ export interface ProgramOptions {
   defaults?: NodeJS.ProcessEnv;
   /** Default none. In every line of the log. */
   logFields?: Readonly<Record<string, unknown>> | undefined;
-  /** Builds everything. When it throws, it has ended what it had started. */
+  /** Builds everything, and loads what nobody else needs. When it throws, it has ended what it had started. */
   start: (settings: Settings, log: Logger) => Promise<Running>;
 }
 
@@ -44,7 +45,7 @@ export async function runProgram({ name, programs, defaults, logFields, start }:
   const settings = settingsOrExit(programs, { ...defaults, ...withoutEmpty(host.env) }, host);
   const log = createLogger(name, settings.LOG_LEVEL, logFields);
   // Not at once: a signal that comes before it is listened for would end the process without an end of what was started.
-  const starting = Promise.resolve().then(() => start(settings, log));
+  const starting = Promise.resolve().then(() => withSmallYoungGeneration(() => start(settings, log)));
 
   let ending = false;
   const end = async (code: number): Promise<void> => {

@@ -168,7 +168,10 @@ export function describeMessageStore(name: string, open: () => Promise<TestMessa
       const pause = (until: Date): Promise<void> => other.pause(provider, (count) => (pauses.push(count), until));
       await pause(minutes(10));
       expect(await claimed(minutes(9))).toEqual([]);
-      expect((await claimed(minutes(10))).length).toBe(1);
+      const probes = await claimed(minutes(10));
+      expect(probes.length).toBe(1);
+      // Whoever asks for that one waits for it.
+      expect(await other.claimOne(probes[0] ?? '', minutes(10), minutes(11))).toBe('busy');
       // By nobody else, until it is known how that one fares.
       expect(await claimed(minutes(10.5))).toEqual([]);
       await pause(minutes(30));

@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto';
 import sharp, { type Sharp } from 'sharp';
 import type { AppError } from '../../src/contract/errors.js';
 import { headBytes, inspectFile, isConvertible, type FileKind } from '../../src/media/files/file-types.js';
+import { detectType, isTelling, magicBytes } from '../../src/media/files/type-detection.js';
+import { nameOf } from '../../src/media/import/file-name.js';
 import { box, boxes, compoundFile, contentTypes, matroska, ogg, wav, zip } from './containers.js';
 import { gif, jpeg, png, webp } from './images.js';
 
@@ -88,6 +90,33 @@ describe('S3: type detection by content, then by extension', () => {
 
   it('takes SVG in UTF-16 for what it is', async () => {
     expect(await inspect(Buffer.from('\ufeff<svg/>', 'utf16le'), 'a.txt')).toMatchObject({ mimeType: 'image/svg+xml' });
+  });
+});
+
+describe('what is told of the first bytes alone', () => {
+  const rest = Buffer.concat([randomBytes(20_000), Buffer.from('PK\u0003\u0004<html><svg>'), Buffer.alloc(300_000)]);
+  const text = Buffer.from('some words and nothing else\n'.repeat(10_000));
+  const beginnings: readonly [string, Buffer, boolean][] = [
+    ['a PNG', Buffer.concat([png(3, 4, randomBytes(5_000)), rest]), true],
+    ['a JPEG', Buffer.concat([jpeg(3, 4, 1), rest]), true],
+    ['a WAV', Buffer.concat([wav(), rest]), true],
+    ['a page', Buffer.concat([Buffer.from('<!doctype html><html><body>'), text, rest]), true],
+    ['a drawing', Buffer.concat([Buffer.from('<svg xmlns="http://www.w3.org/2000/svg">'), text]), true],
+    ['bytes that are nothing known', Buffer.concat([Buffer.alloc(10), rest]), true],
+    ['an archive', Buffer.concat([zip({ 'word/document.xml': text.toString() }), rest]), false],
+    ['a text', text, false],
+    ['a text with other bytes far behind', Buffer.concat([text.subarray(0, 100_000), rest]), false],
+  ];
+
+  it.each(beginnings)('is what is told of all, or nothing is told: %s', async (_what, bytes, tells) => {
+    const [first, all] = [bytes.subarray(0, magicBytes), bytes.subarray(0, headBytes)];
+    expect(await isTelling(first)).toBe(tells);
+    if (!tells) return;
+    for (const extension of ['', 'png', 'txt', 'docx', 'html']) {
+      expect(await detectType(first, extension)).toBe(await detectType(all, extension));
+      const [early, late] = [first, all].map((head) => nameOf({ given: `file.${extension}`, disposition: undefined, path: undefined, declaredType: 'image/png', head }));
+      expect(await early).toBe(await late);
+    }
   });
 });
 

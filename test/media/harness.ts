@@ -25,6 +25,8 @@ export const methods = MediaService.service;
 
 export interface HarnessOptions {
   env?: Record<string, string>;
+  /** Rules besides the built-in ones. */
+  rules?: Record<string, object>;
   /** Kept from an earlier harness. */
   dir?: TempDir;
   bus?: RecordingBus;
@@ -43,10 +45,10 @@ export class Harness {
     ({ dir: this.dir, bus: this.bus, service: this.service, http: this.http, client: this.client, lines: this.lines } = parts);
   }
 
-  static async start({ env = {}, dir, bus = new RecordingBus() }: HarnessOptions = {}): Promise<Harness> {
+  static async start({ env = {}, rules: added = {}, dir, bus = new RecordingBus() }: HarnessOptions = {}): Promise<Harness> {
     const home = dir ?? (await tempDir('media'));
     const rules = join(home.path, 'collections.json');
-    await writeFile(rules, JSON.stringify(collections));
+    await writeFile(rules, JSON.stringify({ ...collections, ...added }));
     const settings = readSettings({ DATA_DIR: home.path, MEDIA_COLLECTIONS: rules, MEDIA_GRPC_ADDR: '127.0.0.1:0', MEDIA_HTTP_ADDR: '127.0.0.1:0', ...env }, ['media']);
     const lines: string[] = [];
     const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });

@@ -34,8 +34,8 @@ export interface FakeWhatsApp {
   receive(bytes: Buffer, mimeType?: string): Received;
   /** What the next resolves of an id meet, one each, and the last one all that follow; undefined: the plain answer. */
   onResolve(id: string, ...troubles: (ResolveTrouble | undefined)[]): void;
-  /** The same of downloads. */
-  onDownload(id: string, ...troubles: (DownloadTrouble | undefined)[]): void;
+  /** The same of downloads; one may be any other play. */
+  onDownload(id: string, ...troubles: (DownloadTrouble | Play | undefined)[]): void;
   resolves(id: string): number;
   downloads(id: string): number;
   stop(): Promise<void>;
@@ -144,7 +144,7 @@ export type DownloadTrouble = keyof typeof downloadTroubles;
 export async function startFakeWhatsApp(): Promise<FakeWhatsApp> {
   const [host, foreign] = await Promise.all([startMediaHost(), startMediaHost()]);
   const token = randomBytes(16).toString('hex');
-  const downloads = new Map<string, (DownloadTrouble | undefined)[]>();
+  const downloads = new Map<string, (DownloadTrouble | Play | undefined)[]>();
   // Of its own: what failed is remembered in the Redis that tests share.
   let ids = randomInt(10 ** 12, 10 ** 14);
   let urls = 0;
@@ -157,7 +157,7 @@ export async function startFakeWhatsApp(): Promise<FakeWhatsApp> {
     const play: Play = (response, gone, request) => {
       const troubles = downloads.get(media.id) ?? [];
       const trouble = troubles.length > 1 ? troubles.shift() : troubles[0];
-      const planned = trouble === undefined ? plain : downloadTroubles[trouble]({ media, plain, host, foreign });
+      const planned = typeof trouble === 'string' ? downloadTroubles[trouble]({ media, plain, host, foreign }) : (trouble ?? plain);
       return (now() < endsAt ? planned : status(404))(response, gone, request);
     };
     host.plan(path, withToken(token, play));

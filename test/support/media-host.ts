@@ -173,6 +173,16 @@ export function stream(size: number, { length = true } = {}): Play {
   };
 }
 
+/** Sends `head`, and the rest once `until` has resolved. With `length` false their number is not said before. */
+export function inParts(head: Buffer, until: Promise<unknown>, rest: Buffer, { length = true } = {}): Play {
+  return async (response) => {
+    response.writeHead(200, length ? { 'content-length': head.length + rest.length } : {});
+    response.write(head);
+    await until;
+    response.end(rest);
+  };
+}
+
 /** Answers with `play` once `until` has resolved. */
 export function when(until: Promise<unknown>, play: Play): Play {
   return async (response, gone, request) => {

@@ -59,10 +59,9 @@ export function isConvertible({ mimeType, width }: FileKind): boolean {
  * @throws AppError UNSUPPORTED_MEDIA_TYPE when the collection takes other types only, or the extension or the structure speaks against the type;
  * IMAGE_TOO_LARGE.
  */
-export async function inspectFile(bytes: FileBytes, fileName: string, { types }: Pick<CollectionRule, 'types'>): Promise<FileKind> {
-  const extension = extensionOf(fileName);
-  const mimeType = await detectType(bytes.head, extension);
-  if (types) checkType(mimeType, extension, types);
+export async function inspectFile(bytes: FileBytes, fileName: string, rule: Pick<CollectionRule, 'types'>): Promise<FileKind> {
+  const { types } = rule;
+  const mimeType = await acceptType(bytes.head, fileName, rule);
   const structure = measured.has(mimeType) ? readStructure(mimeType, bytes.head, bytes.size) : undefined;
   if (types && structure?.end === 'missing') throw new AppError('UNSUPPORTED_MEDIA_TYPE', `The file is cut off: it ends before its ${mimeType} does.`);
   const size = structure && dimensions(bytes.head, mimeType, structure);
@@ -74,6 +73,14 @@ export async function inspectFile(bytes: FileBytes, fileName: string, { types }:
     throw new AppError('IMAGE_TOO_LARGE', `The image has ${width} x ${height} pixels; ${allowed}.`);
   }
   return { mimeType, width, height };
+}
+
+/** The type of a file that begins with `head`, for a collection with `rule`. @throws AppError UNSUPPORTED_MEDIA_TYPE, for its type or its extension. */
+export async function acceptType(head: Buffer, fileName: string, { types }: Pick<CollectionRule, 'types'>): Promise<string> {
+  const extension = extensionOf(fileName);
+  const mimeType = await detectType(head, extension);
+  if (types) checkType(mimeType, extension, types);
+  return mimeType;
 }
 
 function checkType(mimeType: string, extension: string, types: readonly string[]): void {

@@ -2,13 +2,13 @@
  * The type of a file, told from its first bytes, and by its extension only where those leave it open: text, and containers of several types.
  * Invariant: hostile bytes lead to a type, never to an error, and the time for it is bounded.
  */
-import { fileTypeFromBuffer } from 'file-type';
+import { fileTypeFromBuffer, type FileTypeResult } from 'file-type';
 import { canonicalType, refinedType, text } from './type-table.js';
 
 const unknownType = 'application/octet-stream';
 
 /** Enough for all but archives, whose table of contents is spread over the file. */
-const magicBytes = 4_100;
+export const magicBytes = 4_100;
 const archive = Buffer.from('PK\u0003\u0004');
 
 /** Enough to come to the first element. */
@@ -17,30 +17,46 @@ const markupBytes = 4_096;
 /** Never rejects. `extension`: lower case, without the dot. */
 export async function detectType(head: Buffer, extension: string): Promise<string> {
   const encoding = textEncoding(head);
-  // The mark of UTF-16 could begin an MP3 as well.
-  const magic = encoding?.startsWith('utf-16') ? undefined : await magicType(head);
-  const markup = magic === undefined || magic === 'application/xml' ? markupType(head, encoding ?? 'utf-8') : undefined;
-  const content = markup ?? magic;
+  const content = await contentType(head, encoding);
   if (content !== undefined) return refinedType(content, extension) ?? content;
   return (encoding && refinedType(text, extension)) ?? unknownType;
 }
 
+/** Whether the type and the magic of a file that begins with `head`, of `magicBytes` at least, are the same whatever follows. Never rejects. */
+export async function isTelling(head: Buffer): Promise<boolean> {
+  if (isArchive(head)) return false;
+  // What is no text by now will not become one.
+  return head.includes(0) || (await contentType(head, textEncoding(head))) !== undefined;
+}
+
+/** What the first bytes are the mark of, if anything. Never rejects. */
+export async function magicOf(head: Buffer): Promise<FileTypeResult | undefined> {
+  try {
+    return await fileTypeFromBuffer(isArchive(head) ? head : head.subarray(0, magicBytes));
+  } catch {
+    return undefined;
+  }
+}
+
+type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be';
+
+async function contentType(head: Buffer, encoding: Encoding | undefined): Promise<string | undefined> {
+  // The mark of UTF-16 could begin an MP3 as well.
+  const found = encoding?.startsWith('utf-16') ? undefined : await magicOf(head);
+  const magic = found && canonicalType(found.mime);
+  return (magic === undefined || magic === 'application/xml' ? markupType(head, encoding ?? 'utf-8') : undefined) ?? magic;
+}
+
 /** Undefined when it is no text. */
-function textEncoding(head: Buffer): 'utf-8' | 'utf-16le' | 'utf-16be' | undefined {
+function textEncoding(head: Buffer): Encoding | undefined {
   const mark = head.length < 2 ? 0 : head.readUInt16BE(0);
   if (mark === 0xfffe) return 'utf-16le';
   if (mark === 0xfeff) return 'utf-16be';
   return head.includes(0) ? undefined : 'utf-8';
 }
 
-async function magicType(head: Buffer): Promise<string | undefined> {
-  const isArchive = archive.equals(head.subarray(0, archive.length));
-  try {
-    const found = await fileTypeFromBuffer(isArchive ? head : head.subarray(0, magicBytes));
-    return found && canonicalType(found.mime);
-  } catch {
-    return undefined;
-  }
+function isArchive(head: Buffer): boolean {
+  return archive.equals(head.subarray(0, archive.length));
 }
 
 /** What may stand before the first element. */

@@ -146,10 +146,10 @@ function answerFailure(error: FastifyError | AppError, reply: FastifyReply, log:
     if (code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer realm="media"');
     if (failure?.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(failure.retryAfterMs / 1_000));
     const status = (failure && statusOfFailure[failure.outcome]) ?? statusOfCode[code];
-    if (status) return answerError(reply, status, code, message);
+    if (status) return answerError(reply, status, { code, message });
   }
   const { statusCode = 500, message } = 'statusCode' in error ? error : {};
-  if (statusCode < 500 && message !== undefined) return answerError(reply, statusCode, 'BAD_USER_INPUT', message);
+  if (statusCode < 500 && message !== undefined) return answerError(reply, statusCode, { code: 'BAD_USER_INPUT', message });
   log.error({ err: error }, 'an operator\'s request failed');
-  return answerError(reply, 500, 'INTERNAL_SERVER_ERROR', 'Internal error.');
+  return answerError(reply, 500, { code: 'INTERNAL_SERVER_ERROR', message: 'Internal error.' });
 }

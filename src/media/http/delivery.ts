@@ -49,7 +49,7 @@ export function createDelivery({ library, signer, log }: DeliveryOptions): Fasti
 function refuse(error: unknown, reply: FastifyReply, log: Logger): FastifyReply {
   reply.headers(crossOrigin);
   const status = error instanceof AppError ? statusOfCode[error.code] : undefined;
-  if (error instanceof AppError && status) return answerError(reply, status, error.code, error.message);
+  if (error instanceof AppError && status) return answerError(reply, status, { code: error.code, message: error.message });
   log.error({ err: error }, 'a file could not be served');
-  return answerError(reply, 500, 'INTERNAL_SERVER_ERROR', 'Internal error.');
+  return answerError(reply, 500, { code: 'INTERNAL_SERVER_ERROR', message: 'Internal error.' });
 }

@@ -5,7 +5,6 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
-import type { ErrorCode } from '../../contract/errors.js';
 import { AppError } from '../../contract/errors.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { ByteRange } from '../bytes/blob-store.js';
@@ -32,7 +31,7 @@ export const privateHeaders = { 'cache-control': 'private, no-cache', 'cross-ori
 /** @throws AppError NOT_FOUND when the bytes are lost. */
 export async function answerFile(request: FastifyRequest, reply: FastifyReply, { file, open, disposition, headers, log }: FileAnswer): Promise<FastifyReply> {
   const etag = `"${file.sha256}"`;
-  reply.headers({ etag, 'accept-ranges': 'bytes', 'content-disposition': contentDisposition(file, disposition), ...protection, ...headers });
+  reply.headers({ etag, 'accept-ranges': 'bytes', ...protectionOf(file, disposition), ...headers });
   if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
   const { 'if-range': condition = etag, range: asked } = request.headers;
   const range = byteRange(condition === etag ? asked : undefined, file.size);
@@ -50,8 +49,8 @@ export async function answerFile(request: FastifyRequest, reply: FastifyReply, {
   return reply.send(bytes);
 }
 
-/** An error in place of a file, as JSON `{code, message}`. */
-export function answerError(reply: FastifyReply, status: number, code: ErrorCode, message: string): FastifyReply {
+/** An error in place of a file, as JSON. */
+export function answerError(reply: FastifyReply, status: number, error: { code: string; message: string }): FastifyReply {
   for (const name of ofTheFile) {
     reply.removeHeader(name);
     // Of a stream that failed before its first byte they are set there already.
@@ -61,7 +60,12 @@ export function answerError(reply: FastifyReply, status: number, code: ErrorCode
     .code(status)
     .headers({ ...protection, 'cache-control': 'no-store' })
     .type('application/json; charset=utf-8')
-    .send({ code, message });
+    .send(error);
+}
+
+/** How a file is shown, and what keeps a browser from running it. */
+export function protectionOf(file: Pick<AnsweredFile, 'mimeType' | 'fileName'>, asked: Disposition): Record<string, string> {
+  return { 'content-disposition': contentDisposition(file, asked), ...protection };
 }
 
 const ofTheFile = ['content-length', 'content-range', 'content-disposition', 'etag', 'accept-ranges'];
@@ -78,7 +82,7 @@ function isSafeToShow(mimeType: string): boolean {
   return rasterImages.has(mimeType) || mimeType === 'application/pdf' || /^(audio|video)\/[\w.+-]+$/.test(mimeType);
 }
 
-function contentDisposition({ mimeType, fileName }: AnsweredFile, asked: Disposition): string {
+function contentDisposition({ mimeType, fileName }: Pick<AnsweredFile, 'mimeType' | 'fileName'>, asked: Disposition): string {
   const kind = isSafeToShow(mimeType) ? asked : 'attachment';
   const plain = fileName.replace(/[^\x20-\x7e]|["\\%]/g, '_');
   // RFC 8187 allows fewer characters than encodeURIComponent leaves.
@@ -86,7 +90,7 @@ function contentDisposition({ mimeType, fileName }: AnsweredFile, asked: Disposi
   return `${kind}; filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
 
-function contentType(mimeType: string): string {
+export function contentType(mimeType: string): string {
   return mimeType.startsWith('text/') ? `${mimeType}; charset=utf-8` : mimeType;
 }
 

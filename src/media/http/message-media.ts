@@ -1,5 +1,5 @@
 /**
- * Serves the media of messages by the id of the message, and has them imported first where they are not there yet.
+ * Serves the media of messages by the id of the message, and has them imported where they are not there yet, as they arrive or once they are stored.
  * Invariant: an answer without the bytes says whether asking again may help, and whether the provider has ended them.
  */
 import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
@@ -10,7 +10,8 @@ import type { Library } from '../library.js';
 import { messageFiles, type Message } from '../messages/message-store.js';
 import type { Messages } from '../messages/messages.js';
 import { checkAccess } from './admin-access.js';
-import { answerFile, privateHeaders } from './file-answer.js';
+import { answerError, answerFile, privateHeaders, type AnsweredFile } from './file-answer.js';
+import { answerLive } from './live-answer.js';
 
 export interface MessageMediaOptions {
   messages: Pick<Messages, 'importNow'>;
@@ -33,6 +34,15 @@ interface Refusal {
   readonly expired: boolean;
 }
 
+class Refused extends Error {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.message);
+    this.refusal = refusal;
+  }
+}
+
 const unknown: Refusal = { status: 404, code: 'NOT_FOUND', message: 'There is no such message.', retryable: false, expired: false };
 const retryAfterSeconds = 5;
 
@@ -41,7 +51,7 @@ export function createMessageMedia(options: MessageMediaOptions): FastifyPluginA
   const { token, log } = options;
   return async (server) => {
     await server.register(async (routes) => {
-      routes.setErrorHandler((error: FastifyError | AppError, _request, reply) => refuse(reply, refusalOf(error, log)));
+      routes.setErrorHandler((error: FastifyError | AppError | Refused, _request, reply) => refuse(reply, refusalOf(error, log)));
       routes.addHook('onRequest', async (request) => checkAccess(request, token));
       // A wildcard: a parameter of the path may have 100 characters only, and the id of a message more, also slashes.
       routes.route<MessageRoute>({ method: ['GET', 'HEAD'], url: '/api/media/messages/*', handler: (request, reply) => serve(request, reply, options) });
@@ -51,17 +61,28 @@ export function createMessageMedia(options: MessageMediaOptions): FastifyPluginA
 
 async function serve(request: FastifyRequest<MessageRoute>, reply: FastifyReply, { messages, library, log }: MessageMediaOptions): Promise<FastifyReply> {
   const id = checkIdentifier('id', request.params['*']);
-  const message = await messages.importNow(id);
-  const [files] = message?.state === 'READY' ? await library.filesByModels([{ ...messageFiles(id), limit: 0 }]) : [];
+  const { message, live } = await messages.importNow(id, { live: isForAllOfIt(request) });
+  if (live) {
+    // The import may have failed, and may work the next time.
+    const stored = async (): Promise<AnsweredFile> => storedFile((await messages.importNow(id, { live: false })).message, library);
+    return answerLive(reply, { media: live, stored, open: (file, range) => library.open(file, range), log });
+  }
+  const file = await storedFile(message, library);
+  return answerFile(request, reply, { file, open: (range) => library.open(file, range), disposition: 'inline', headers: privateHeaders, log });
+}
+
+/** What asks for a part, or under a condition, is answered by what is stored. */
+function isForAllOfIt({ method, headers }: FastifyRequest): boolean {
+  return method === 'GET' && headers.range === undefined && headers['if-none-match'] === undefined;
+}
+
+/** @throws Refused */
+async function storedFile(message: Message | undefined, library: MessageMediaOptions['library']): Promise<AnsweredFile> {
+  if (!message) throw new Refused(unknown);
+  const [files] = message.state === 'READY' ? await library.filesByModels([{ ...messageFiles(message.id), limit: 0 }]) : [];
   const file = files?.media.at(-1);
-  if (!file) return refuse(reply, message ? refusalFor(message) : unknown);
-  return answerFile(request, reply, {
-    file,
-    open: (range) => library.open(file, range),
-    disposition: 'inline',
-    headers: privateHeaders,
-    log,
-  });
+  if (!file) throw new Refused(refusalFor(message));
+  return file;
 }
 
 function refusalFor({ state, reason, code = 'NOT_FOUND', retryable }: Message): Refusal {
@@ -74,7 +95,8 @@ function refusalFor({ state, reason, code = 'NOT_FOUND', retryable }: Message): 
 
 const statusOfCode: Partial<Record<string, number>> = { BAD_USER_INPUT: 400, UNAUTHENTICATED: 401, FORBIDDEN: 403, NOT_FOUND: 404 };
 
-function refusalOf(error: FastifyError | AppError, log: Logger): Refusal {
+function refusalOf(error: FastifyError | AppError | Refused, log: Logger): Refusal {
+  if (error instanceof Refused) return error.refusal;
   const status = error instanceof AppError ? statusOfCode[error.code] : error.statusCode;
   if (status !== undefined && status < 500) {
     return { status, code: error instanceof AppError ? error.code : 'BAD_USER_INPUT', message: error.message, retryable: false, expired: false };
@@ -83,8 +105,8 @@ function refusalOf(error: FastifyError | AppError, log: Logger): Refusal {
   return { status: 500, code: 'INTERNAL_SERVER_ERROR', message: 'Internal error.', retryable: true, expired: false };
 }
 
-function refuse(reply: FastifyReply, { status, ...body }: Refusal): FastifyReply {
+function refuse(reply: FastifyReply, { status, ...error }: Refusal): FastifyReply {
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="media"');
   if (status === 503) reply.header('retry-after', retryAfterSeconds);
-  return reply.code(status).header('cache-control', 'no-store').send(body);
+  return answerError(reply, status, error);
 }

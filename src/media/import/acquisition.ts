@@ -80,7 +80,7 @@ export class Acquisition {
       this.#checkAge(source, label);
       return await this.#try(source, label, attempt);
     } catch (error) {
-      if (error instanceof ImportFailure) await this.#remember(source, label, error);
+      if (error instanceof ImportFailure) await this.#remember(source, label, error, attempt);
       throw error;
     }
   }
@@ -128,10 +128,11 @@ export class Acquisition {
     if (!(await this.#pause(waitMs, signal))) throw new ImportFailure('busy', 'The import was ended because the service stops.');
   }
 
-  async #remember(source: ImportSource, label: string, { kind, message }: ImportFailure): Promise<void> {
+  async #remember(source: ImportSource, label: string, { kind, message }: ImportFailure, { waits }: Attempt): Promise<void> {
     const { failedMedia, settings, log } = this.#options;
-    const { remembered } = policies[kind];
-    if (remembered === 'never') return;
+    const { again, remembered } = policies[kind];
+    // Who does not wait here does so elsewhere: the next try is to be one, not the memory of this one.
+    if (remembered === 'never' || (again === 'backoff' && !waits)) return;
     const seconds = remembered === 'long' ? settings.FAILED_MEDIA_TTL : settings.FAILED_MEDIA_TRANSIENT_TTL;
     await failedMedia.mark(source, { kind, reason: message }, seconds * 1_000);
     log.info(`Marked media ${label} as failed (TTL: ${seconds}s)`);

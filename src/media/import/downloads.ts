@@ -9,6 +9,7 @@ import { nameOf } from './file-name.js';
 import type { Answer, GuardedFetch } from './guarded-fetch.js';
 import { HostSet } from './host-set.js';
 import { FileTooLarge, failureOfStatus, ImportFailure } from './import-failure.js';
+import type { LiveBytes } from './live-bytes.js';
 import { sha256Hex, type MediaProvider, type ResolvedMedia } from './provider.js';
 import { capped, providerAnswer } from './provider-answer.js';
 import type { ProviderAnswer } from './provider-call.js';
@@ -36,6 +37,8 @@ export interface Try {
   signal: AbortSignal;
   /** Called before each call to the outside. */
   onCall: () => void;
+  /** Shows the bytes as they arrive. */
+  live?: LiveBytes | undefined;
 }
 
 export type Download = FetchedFile & StagedBlob;
@@ -117,11 +120,13 @@ export class Downloads {
     const limits = { answerMs: downloadMs, idleMs: downloadMs, totalMs };
     return fetch.get({ url, headers, signal: attempt.signal, ...limits }, async (answer) => {
       checkHead(answer, file, attempt.maxBytes());
-      const staged = await this.#options.blobs.stage(capped(answer.body, attempt.maxBytes));
+      const hints = { given: file.fileName, disposition: answer.headers['content-disposition'], path, declaredType: file.mimeType ?? answer.headers['content-type'] };
+      const named = (head: Buffer): Promise<string> => nameOf({ ...hints, head });
+      const body = capped(answer.body, attempt.maxBytes);
+      const staged = await this.#options.blobs.stage(attempt.live?.pass(body, { size: announcedSize(answer, file), nameOf: named }) ?? body);
       try {
         checkBytes(staged, file);
-        const hints = { given: file.fileName, disposition: answer.headers['content-disposition'], path, declaredType: file.mimeType ?? answer.headers['content-type'] };
-        return { ...staged, fileName: await nameOf({ ...hints, head: staged.head }), fetchedAt: new Date().toISOString() };
+        return { ...staged, fileName: await named(staged.head), fetchedAt: new Date().toISOString() };
       } catch (error) {
         await staged.discard();
         throw error;
@@ -140,13 +145,20 @@ async function asked(resolving: Promise<ResolvedMedia>): Promise<ResolvedMedia> 
   }
 }
 
-function checkHead({ status, headers }: Answer, { size, mimeType }: Located, maxBytes: number): void {
+function checkHead(answer: Answer, file: Located, maxBytes: number): void {
+  const { status, headers } = answer;
   if (status !== 200) throw failureOfStatus(status, headers['retry-after']);
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding.toLowerCase() !== 'identity') throw new ImportFailure('gone', `The source gives the file only in an encoding that was not asked for.`);
-  const length = Number(headers['content-length'] ?? size ?? 0);
-  if (length > maxBytes) throw new FileTooLarge(maxBytes);
+  if ((announcedSize(answer, file) ?? 0) > maxBytes) throw new FileTooLarge(maxBytes);
+  const { mimeType } = file;
   if (isHtml(headers['content-type']) && mimeType !== undefined && !isHtml(mimeType)) throw new ImportFailure('corrupt', 'The source gave a web page in place of the file.');
+}
+
+/** Undefined: nobody has said how many bytes there will be. */
+function announcedSize({ headers }: Answer, { size }: Located): number | undefined {
+  const length = headers['content-length'];
+  return length === undefined ? size : Number(length);
 }
 
 function checkBytes(staged: StagedBlob, { sha256 = '', announcedSha256 = '', size }: Located): void {

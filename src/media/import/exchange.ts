@@ -6,6 +6,7 @@ import { request as requestHttp, type ClientRequest, type IncomingMessage, type 
 import { request as requestHttps } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { bytesPassed } from '../../runtime/young-generation.js';
 import { ImportFailure } from './import-failure.js';
 
 export interface ExchangeLimits {
@@ -72,7 +73,9 @@ export class Exchange {
       for await (const chunk of response) {
         // The clock is the sender's: what the reader takes does not count.
         clearTimeout(timer);
-        if (Buffer.isBuffer(chunk)) yield chunk;
+        if (!Buffer.isBuffer(chunk)) continue;
+        bytesPassed(chunk.length);
+        yield chunk;
         timer = this.#failAfter(this.#limits.idleMs);
       }
     } catch (error) {

@@ -1,7 +1,6 @@
 /** What an imported file is called: as its source says, mended, with an extension where its content or its type tells one. */
-import { fileTypeFromBuffer } from 'file-type';
 import { extensionOf, safeFileName, stemOf } from '../files/file-names.js';
-import { detectType } from '../files/type-detection.js';
+import { detectType, magicOf } from '../files/type-detection.js';
 import { typesOfExtension } from '../files/type-table.js';
 
 export interface NameHints {
@@ -22,7 +21,7 @@ const fallback = 'file';
 export async function nameOf({ given, disposition, path, declaredType, head }: NameHints): Promise<string> {
   const name = usable(given || nameIn(disposition ?? '') || lastSegment(path ?? ''));
   const named = extensionOf(name);
-  const told = await sniffed(head);
+  const told = (await magicOf(head))?.ext;
   // Hosts serve what a browser likes best under the name of something else; the name is what is wrong then.
   if (told !== undefined && (await contradicts(named, head))) return usable(`${stemOf(name)}.${told}`);
   if (named !== '') return name;
@@ -71,14 +70,6 @@ function decoded(text: string): string {
 async function contradicts(extension: string, head: Buffer): Promise<boolean> {
   const types = typesOfExtension(extension);
   return types.length > 0 && !types.includes(await detectType(head, extension));
-}
-
-async function sniffed(head: Buffer): Promise<string | undefined> {
-  try {
-    return (await fileTypeFromBuffer(head))?.ext;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Text has no magic bytes: its type is told by the extension, so it needs one. */

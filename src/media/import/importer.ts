@@ -23,6 +23,7 @@ import { Flights } from './flights.js';
 import { GuardedFetch } from './guarded-fetch.js';
 import { ImportCounts } from './import-counts.js';
 import { FileTooLarge, ImportFailure, type FailureKind } from './import-failure.js';
+import type { LiveBytes } from './live-bytes.js';
 import type { MediaProvider } from './provider.js';
 import { CopyGone, StoredCopies } from './stored-copies.js';
 
@@ -43,8 +44,10 @@ export interface ImporterOptions {
 /** How an import is made. */
 export interface ImportLimits {
   maxBytes: number;
-  /** Default true. Whether it is tried again, after a wait, when what has failed may pass: who has a queue of imports tries again later. */
+  /** Default true. Whether it is tried again, after a wait, when what has failed may pass: who has a queue of imports tries again later, and is not told then of this time. */
   waits?: boolean;
+  /** Shows the bytes as they arrive, where this import is the one that downloads them. */
+  live?: LiveBytes | undefined;
 }
 
 type Use<T> = (acquired: Acquired) => Promise<T>;
@@ -136,13 +139,13 @@ export class Importer {
     this.#downloads.check(source);
   }
 
-  async #join<T>(source: ImportSource, { maxBytes, waits = true }: ImportLimits, use: Use<T>): Promise<T> {
+  async #join<T>(source: ImportSource, { maxBytes, waits = true, live }: ImportLimits, use: Use<T>): Promise<T> {
     const name = sourceName(source);
     const within: Use<T> = (acquired) => (acquired.file.size > maxBytes ? Promise.reject(new FileTooLarge(maxBytes)) : use(acquired));
     for (let restarts = 0; ; restarts += 1) {
       try {
         // oxlint-disable-next-line no-await-in-loop
-        return await this.#flights.join(name, maxBytes, (wanted) => this.#acquire(source, { maxBytes: wanted, waits }), within);
+        return await this.#flights.join(name, maxBytes, (wanted) => this.#acquire(source, { maxBytes: wanted, waits, live }), within);
       } catch (error) {
         // It ended by the smaller limit of another just before this one joined; or it gave a copy that has vanished since.
         const outgrown = error instanceof FileTooLarge && error.maxBytes < maxBytes;
@@ -152,7 +155,7 @@ export class Importer {
     }
   }
 
-  #acquire(source: ImportSource, limits: Pick<Attempt, 'maxBytes' | 'waits'>): Promise<Acquired> {
+  #acquire(source: ImportSource, limits: Pick<Attempt, 'maxBytes' | 'waits' | 'live'>): Promise<Acquired> {
     return this.#counted((onCall) => this.#acquisition.acquire(source, { ...limits, signal: this.#stopping.signal, onCall }));
   }
 

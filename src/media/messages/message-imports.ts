@@ -11,7 +11,9 @@ import { Poller } from '../../runtime/poller.js';
 import { InFlight } from '../in-flight.js';
 import type { ImportSource } from '../import/fetched-file.js';
 import { ImportFailure, type FailureKind } from '../import/import-failure.js';
+import { LiveBytes, type ArrivingFile, type LiveWatcher } from '../import/live-bytes.js';
 import type { Library } from '../library.js';
+import type { UploadRequest } from '../requests.js';
 import type { Amounts, Counters } from '../rows/counters.js';
 import type { Inbox } from './message.js';
 import { messageFiles, type ImportJob, type Message, type MessageStore } from './message-store.js';
@@ -20,7 +22,7 @@ export interface MessageImportsOptions {
   /** Whose media are imported. */
   provider: string;
   messages: Pick<MessageStore, 'add' | 'find' | 'claim' | 'claimOne' | 'renew' | 'ready' | 'fail' | 'postpone' | 'pause' | 'resume'>;
-  library: Pick<Library, 'import'>;
+  library: Pick<Library, 'import' | 'foresee'>;
   counters: Pick<Counters, 'add'>;
   log: Logger;
   /** Imports at a time. */
@@ -31,6 +33,29 @@ export interface MessageImportsOptions {
   pollMs?: number;
   /** Default the real one. Milliseconds since 1970. */
   now?: () => number;
+}
+
+/** The media of a message of which bytes arrive. */
+export interface LiveMedia extends Pick<ArrivingFile, 'fileName' | 'size'> {
+  readonly mimeType: string;
+  /** From the first one on. Whoever asked for them closes them. */
+  readonly bytes: LiveWatcher;
+  /** The import, well or not. Never rejects. */
+  readonly ended: Promise<void>;
+}
+
+export interface Imported {
+  /** Undefined: there is none. */
+  readonly message: Message | undefined;
+  /** Undefined: nothing is to be seen here before it is stored. */
+  readonly live: LiveMedia | undefined;
+}
+
+/** An import that goes on in this process. */
+interface UnderWay {
+  readonly upload: UploadRequest;
+  readonly live: LiveBytes;
+  readonly ended: Promise<void>;
 }
 
 const minuteMs = 60_000;
@@ -79,6 +104,8 @@ export class MessageImports implements Inbox {
   readonly #options: Required<MessageImportsOptions>;
   readonly #poller: Poller;
   readonly #running = new InFlight();
+  /** By the id of the message. */
+  readonly #underWay = new Map<string, UnderWay>();
 
   /** Begins at once. */
   constructor({ leaseMs = 20_000, pollMs = 2_000, now = Date.now, ...options }: MessageImportsOptions) {
@@ -112,25 +139,42 @@ export class MessageImports implements Inbox {
 
   /**
    * Has the media of this message imported now, where that is open, by whoever comes first of all instances. Resolves with the message as it is
-   * then; as it was when that takes longer than a client waits. Goes on when nobody waits any more.
+   * then; as it was when that takes longer than a client waits, or, with `live`, once its bytes arrive here. Goes on when nobody waits any more.
    */
-  async importNow(found: Message): Promise<Message | undefined> {
+  async importNow(found: Message, { live: watches }: { live: boolean }): Promise<Imported> {
     const { messages, leaseMs, now } = this.#options;
     const giveUpAt = performance.now() + clientWaitMs;
     // Each look follows from the one before.
     // oxlint-disable no-await-in-loop
     for (let message: Message | undefined = found; ; [message] = await messages.find([found.id])) {
       const isOpen = message?.state === 'PENDING' || (message?.state === 'FAILED' && message.retryable);
-      if (!isOpen || this.#poller.signal.aborted || performance.now() >= giveUpAt) return message;
-      const job = await messages.claimOne(found.id, new Date(now()), new Date(now() + leaseMs));
-      if (job === 'paused') return message;
-      if (job !== 'busy') {
-        await endsWithin(giveUpAt - performance.now(), this.#workBehind(job));
-        return (await messages.find([found.id]))[0];
+      if (!isOpen || this.#poller.signal.aborted || performance.now() >= giveUpAt) return { message, live: undefined };
+      const job = this.#underWay.has(found.id) ? 'busy' : await messages.claimOne(found.id, new Date(now()), new Date(now() + leaseMs));
+      if (job === 'paused') return { message, live: undefined };
+      if (job !== 'busy') void this.#workBehind(job);
+      const underWay = this.#underWay.get(found.id);
+      if (underWay) {
+        const live = watches ? await this.#watch(underWay, giveUpAt) : undefined;
+        if (!live) await endsWithin(giveUpAt - performance.now(), underWay.ended);
+        return { message: live ? message : (await messages.find([found.id]))[0], live };
       }
       await pause(lookAgainMs, this.#poller.signal);
     }
     // oxlint-enable no-await-in-loop
+  }
+
+  /** Undefined: it has ended, or its beginning was missed, or it will be refused. */
+  async #watch({ upload, live, ended }: UnderWay, giveUpAt: number): Promise<LiveMedia | undefined> {
+    await endsWithin(giveUpAt - performance.now(), live.opened);
+    const watched = live.watch();
+    if (!watched) return undefined;
+    const { file, bytes } = watched;
+    try {
+      return { ...(await this.#options.library.foresee(upload, file)), size: file.size, bytes, ended };
+    } catch {
+      bytes.close();
+      return undefined;
+    }
   }
 
   /** False: nothing was due. */
@@ -159,12 +203,25 @@ export class MessageImports implements Inbox {
     if (failed) throw failed.reason;
   }
 
-  async #import(job: ImportJob): Promise<void> {
+  /** Can be watched while it goes on. */
+  #import(job: ImportJob): Promise<void> {
+    const { messageId, fileName } = job;
+    const upload = { ...messageFiles(messageId), fileName: fileName ?? '', name: '', customProperties: '', idempotencyKey: `${this.#options.provider}:${messageId}` };
+    const live = new LiveBytes();
+    const importing = this.#importAs(upload, job, live).finally(() => {
+      this.#underWay.delete(messageId);
+      live.end();
+    });
+    this.#underWay.set(messageId, { upload, live, ended: importing.catch(() => undefined) });
+    return importing;
+  }
+
+  async #importAs(upload: UploadRequest, job: ImportJob, live: LiveBytes): Promise<void> {
     const { provider, messages, library } = this.#options;
-    const { messageId, providerMediaId, sha256, fileName, sentAt } = job;
+    const { messageId, providerMediaId, sha256, sentAt } = job;
     const source: ImportSource = { kind: 'provider', provider, id: providerMediaId, announcedAt: sentAt === undefined ? undefined : new Date(sentAt), sha256 };
     try {
-      await library.import({ ...messageFiles(messageId), fileName: fileName ?? '', name: '', customProperties: '', idempotencyKey: `${provider}:${messageId}` }, source, { waits: false });
+      await library.import(upload, source, { waits: false, live });
     } catch (error) {
       await this.#settle(job, error);
       return;

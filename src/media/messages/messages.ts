@@ -2,7 +2,7 @@
 import { AppError } from '../../contract/errors.js';
 import { checkIdentifier } from '../../contract/identifier.js';
 import { maxBatchSize } from '../../contract/services.js';
-import type { MessageImports } from './message-imports.js';
+import type { Imported, MessageImports } from './message-imports.js';
 import type { Message, MessagePage, MessageQuery, MessageStore } from './message-store.js';
 
 export interface MessagesOptions {
@@ -31,14 +31,14 @@ export class Messages {
   }
 
   /**
-   * Has its media imported now, where that is open; waits for that as long as a client does. Resolves with the message as it is then.
-   * Undefined when there is none.
+   * Has its media imported now, where that is open; waits for that as long as a client does, or, with `live`, until the bytes arrive here.
+   * Resolves with the message as it is then; undefined when there is none.
    */
-  async importNow(id: string): Promise<Message | undefined> {
+  async importNow(id: string, options: { live: boolean }): Promise<Imported> {
     const [message] = await this.#options.messages.find([id]);
     // Of a provider that is not configured any more, what is stored is all there is.
     const imports = message && this.#options.imports.get(message.provider);
-    return imports ? imports.importNow(message) : message;
+    return imports ? imports.importNow(message, options) : { message, live: undefined };
   }
 
   /** Has its media imported again, as if never tried; one that is there stays. Idempotent. @throws AppError NOT_FOUND, BAD_USER_INPUT when it has none to be had. */

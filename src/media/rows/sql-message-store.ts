@@ -80,7 +80,9 @@ class SqlMessageStore implements MessageStore {
   claimOne(messageId: string, now: Date, leaseUntil: Date): Promise<ImportJob | 'busy' | 'paused'> {
     return this.#database.transaction(async (trx) => {
       await this.#database.lock(trx, claimLock);
-      const found = await trx.selectFrom('messages').select('provider').where('id', '=', messageId).executeTakeFirst();
+      const found = await trx.selectFrom('messages').select(['provider', 'leased_until']).where('id', '=', messageId).executeTakeFirst();
+      // Before the pause is looked at: this one may be how it is found out whether the provider works again.
+      if (found?.leased_until && found.leased_until > now.toISOString()) return 'busy';
       const pause = found && (await pauseOf(trx, found.provider));
       if (pause && pause.until > now.toISOString()) return 'paused';
       const claimed = await trx

@@ -16,7 +16,7 @@ import { untilRemembering } from './import-bench.js';
 
 const silent = pino({ level: 'silent' });
 
-const at = (url: string, log = silent, timeoutMs = '2000'): FailedMedia =>
+const at = (url: string, log = silent, timeoutMs = '2000'): Promise<FailedMedia> =>
   openFailedMedia(readSettings({ REDIS_ADDR: url, REDIS_COMMAND_TIMEOUT_MS: timeoutMs }, ['media']), log);
 
 /** Ended after the test, the last first. */
@@ -91,7 +91,7 @@ function describeFailedMedia(name: string, open: () => Promise<FailedMedia>): vo
 describeFailedMedia('in the process', () => Promise.resolve(createMemoryFailedMedia()));
 
 describeFailedMedia('in Redis', async () => {
-  const failed = at(sharedRedis().url);
+  const failed = await at(sharedRedis().url);
   await untilRemembering(failed);
   return failed;
 });
@@ -109,7 +109,7 @@ describe('a negative cache in the process', () => {
 describe('a negative cache in Redis', () => {
   it('has the keys that operators look for, with the reason and an end', async () => {
     const { url } = sharedRedis();
-    const failed = own(at(url));
+    const failed = own(await at(url));
     await untilRemembering(failed);
     const parsed = redisAddress.parse(url);
     if (parsed.kind === 'cluster') throw new Error('the shared Redis is one server');
@@ -140,7 +140,7 @@ describe('a negative cache in Redis', () => {
     const redis = own(await startRedis());
     const proxy = own(await startTcpProxy({ host: '127.0.0.1', port: redis.port }));
     const lines: string[] = [];
-    const failed = own(at(`redis://127.0.0.1:${proxy.port}`, pino({ level: 'info' }, { write: (line: string) => void lines.push(line) }), '200'));
+    const failed = own(await at(`redis://127.0.0.1:${proxy.port}`, pino({ level: 'info' }, { write: (line: string) => void lines.push(line) }), '200'));
     const told = (text: string): number => lines.filter((line) => line.includes(text)).length;
     await untilRemembering(failed);
     lines.length = 0;
@@ -166,7 +166,7 @@ describe('a negative cache in Redis', () => {
 
   it('follows the sentinels to the next master', async () => {
     const pair = own(await startSentinelPair());
-    const failed = own(at(pair.url));
+    const failed = own(await at(pair.url));
     await untilRemembering(failed);
     await pair.failover();
     await untilRemembering(failed);
@@ -176,7 +176,7 @@ describe('a negative cache in Redis', () => {
 
   it('is replaced by one in the process on a cluster, and says so', async () => {
     const lines: string[] = [];
-    const failed = at('redis+cluster://127.0.0.1:7000', pino({ level: 'info' }, { write: (line: string) => void lines.push(line) }));
+    const failed = await at('redis+cluster://127.0.0.1:7000', pino({ level: 'info' }, { write: (line: string) => void lines.push(line) }));
     await failed.mark(media('a'), failure('gone'), 60_000);
     expect(await failed.find(media('a'))).toEqual(failure('gone'));
     expect(lines.join()).toContain('in this process only');
@@ -184,7 +184,7 @@ describe('a negative cache in Redis', () => {
   });
 
   it('is one in the process without Redis', async () => {
-    const failed = openFailedMedia(readSettings({}, ['media']), silent);
+    const failed = await openFailedMedia(readSettings({}, ['media']), silent);
     await failed.mark(media('a'), failure('gone'), 60_000);
     expect(await failed.find(media('a'))).toEqual(failure('gone'));
     await failed.stop();

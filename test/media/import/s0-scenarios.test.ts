@@ -14,7 +14,7 @@ import { failureOf, ImportBench, somePng, untilRemembering, type BenchOptions } 
 
 const log = createLogger('test', 'silent');
 
-const failedMediaAt = (url: string): FailedMedia => openFailedMedia(readSettings({ REDIS_ADDR: url, REDIS_COMMAND_TIMEOUT_MS: '1000' }, ['media']), log);
+const failedMediaAt = (url: string): Promise<FailedMedia> => openFailedMedia(readSettings({ REDIS_ADDR: url, REDIS_COMMAND_TIMEOUT_MS: '1000' }, ['media']), log);
 
 let ids = Date.now();
 /** Of digits, as providers have them; new each time, for the Redis that tests share. */
@@ -29,7 +29,7 @@ describe.each([24, 168])('with MEDIA_EXPIRATION_HOURS=%d', (hours) => {
     bench = await ImportBench.start({ failedMedia, ...options, env: { MEDIA_EXPIRATION_HOURS: String(hours), ...options.env } });
   };
   beforeEach(async () => {
-    failedMedia = failedMediaAt(sharedRedis().url);
+    failedMedia = await failedMediaAt(sharedRedis().url);
     await untilRemembering(failedMedia);
   });
   afterEach(async () => {
@@ -135,7 +135,7 @@ describe.each([24, 168])('with MEDIA_EXPIRATION_HOURS=%d', (hours) => {
   it('S0: Redis failure', async () => {
     redis = await startRedis();
     const ofAll = failedMedia;
-    failedMedia = openFailedMedia(readSettings({ REDIS_ADDR: redis.url }, ['media']), log);
+    failedMedia = await openFailedMedia(readSettings({ REDIS_ADDR: redis.url }, ['media']), log);
     await ofAll.stop();
     await start();
     const [gone, fresh, during, frozen] = [newId(), newId(), newId(), newId()];
