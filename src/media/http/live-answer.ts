@@ -20,7 +20,7 @@ export interface LiveAnswer {
   log: Logger;
 }
 
-/** What fails before the first byte is sent is an error of the route; after it the connection is cut. */
+/** What fails before the first byte is sent is an error of the route; what fails later cuts the connection. */
 export function answerLive(reply: FastifyReply, answer: LiveAnswer): FastifyReply {
   const { media, log } = answer;
   reply.headers({ 'content-type': contentType(media.mimeType), ...protectionOf(media, 'inline'), ...privateHeaders });
@@ -44,8 +44,9 @@ async function* piecesOf({ media, stored, open }: LiveAnswer, hasLeft: () => boo
   await media.ended;
   if (hasLeft()) return;
   const file = await stored();
-  const isLonger = sent < file.size && file.size === (media.size ?? file.size);
-  const rest = isLonger ? await open(file, { start: sent, end: file.size - 1 }) : undefined;
+  // The announced length is what the client counts by.
+  const goesOn = sent < file.size && file.size === (media.size ?? file.size);
+  const rest = goesOn ? await open(file, { start: sent, end: file.size - 1 }) : undefined;
   let last: Buffer | undefined;
   for await (const chunk of rest ?? []) {
     if (!Buffer.isBuffer(chunk)) continue;

@@ -1,7 +1,7 @@
 /**
  * The bytes of an import as they arrive, for those who do not wait until they are stored.
- * Invariant: who watches never slows the import, and is given up to all but the end: the bytes that may be the last stay here, because they are
- * not verified. Memory: `backlogBytes` for those who may come, and `behindBytes` for each who watches.
+ * Invariant: whoever watches never slows the import, and is never given all of a file: what may be its last bytes stays here, because nothing is
+ * verified yet. Memory: `backlogBytes` for those who may come, and `behindBytes` for each who watches.
  */
 import { headBytes } from '../files/file-types.js';
 import { isTelling, magicBytes } from '../files/type-detection.js';
@@ -16,14 +16,16 @@ export interface ArrivingFile {
   readonly size: number | undefined;
 }
 
-/** One who watches, and from the first byte on what there is to see. */
 export interface Watched {
   readonly file: ArrivingFile;
+  /** From the first one on. */
   readonly bytes: LiveWatcher;
 }
 
 interface Announced {
+  /** Bytes. */
   size: number | undefined;
+  /** What a file that begins with `head` is called. */
   nameOf: (head: Buffer) => Promise<string>;
 }
 
@@ -32,7 +34,7 @@ const backlogBytes = 524_288;
 /** Who is further behind goes on from the store. */
 const behindBytes = 1_048_576;
 
-/** Of one import, with all its tries. */
+/** One import, with all its tries. */
 export class LiveBytes {
   /** Resolves when there is something to watch for the first time, or when the import has ended. */
   readonly opened: Promise<void>;
