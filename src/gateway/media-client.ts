@@ -37,8 +37,10 @@ const readDeadlineMs = 2_000;
 const writeDeadlineMs = 5_000;
 /** Each file that moves is a row and an event, and collections have no bound. */
 const reorderDeadlineMs = 30_000;
-/** Three tries of 30 seconds, with pauses between them, and their turn to wait for. A template message that is sent twice, with an upload before each, takes as long. */
+/** Three tries of 30 seconds, with pauses between them, and their turn to wait for. */
 const importDeadlineMs = 150_000;
+/** Of a message that is sent twice, with two uploads before each. */
+const sendDeadlineMs = 210_000;
 const maxImports = 32;
 
 /** While so many calls are under way, further large ones wait and go together: a call costs as much as a dozen things in it. */
@@ -170,7 +172,8 @@ export class MediaClient {
 
   /** Not idempotent. When it rejects, the message may have been sent nevertheless. What the provider refuses is an answer. */
   sendTemplate(request: SendTemplateRequestInput): Promise<SendTemplateResponse> {
-    return this.#call(() => unary(this.#client, methods.SendTemplate, request, importDeadlineMs), this.#imports);
+    const send = (): Promise<SendTemplateResponse> => unary(this.#client, methods.SendTemplate, request, sendDeadlineMs).catch(unlessUnsent);
+    return this.#call(send, this.#imports);
   }
 
   /** Idempotent. */
@@ -215,6 +218,19 @@ export class MediaClient {
       throw fromGrpcError(error, unavailable);
     }
   }
+}
+
+/** Of a message that nobody knows the outcome of. @throws AppError SEND_OUTCOME_UNKNOWN, unless the service has said what is wrong, or never heard of it. */
+function unlessUnsent(error: unknown): never {
+  const failure = fromGrpcError(error, unavailable);
+  const wasSaid = failure.code !== unavailable.code && failure.code !== 'INTERNAL_SERVER_ERROR';
+  if (wasSaid || wasNotConnected(error) || hasGrpcStatus(error, status.UNIMPLEMENTED)) throw error;
+  throw new AppError('SEND_OUTCOME_UNKNOWN', 'The media service does not answer: it is not known whether the message was sent, and sending it again may send it twice.', { cause: error });
+}
+
+/** As the client words a call that found no connection: grpc-js has no other sign of it. */
+function wasNotConnected(error: unknown): boolean {
+  return hasGrpcStatus(error, status.UNAVAILABLE) && error instanceof Error && error.message.includes('No connection established');
 }
 
 /** Of any grpc client, from its channel. */

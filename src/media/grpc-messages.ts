@@ -84,8 +84,9 @@ export function toMessage(media: Media): MediaInput {
   };
 }
 
-export function fromSend({ to, template, language, parameters, header_media_id: headerMediaId = '', header_url: headerUrl = '' }: SendTemplateRequest): SendRequest {
-  return { to, template, language, parameters, headerMediaId, headerUrl };
+export function fromSend({ to, template, language, parameters, header, header_media_id: mediaId = '', header_url: url = '' }: SendTemplateRequest): SendRequest {
+  const one = header && (header === 'header_url' ? { url } : { mediaId });
+  return { to, template, language, parameters, header: one };
 }
 
 export function sendMessage({ sendId, messageId, error }: SendResult): SendTemplateResponseInput {

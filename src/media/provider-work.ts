@@ -6,10 +6,12 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { Lifecycle } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import { usable, type Settings } from '../runtime/settings.js';
+import { GuardedFetch } from './import/guarded-fetch.js';
 import type { MediaProvider, ProviderInbox } from './import/provider.js';
 import type { MediaCore } from './media-core.js';
 import { MessageImports } from './messages/message-imports.js';
 import { Messages } from './messages/messages.js';
+import type { SendStore } from './templates/send-store.js';
 import { TemplateRules } from './templates/template-rules.js';
 import { TemplateSender } from './templates/template-sender.js';
 import { Templates } from './templates/templates.js';
@@ -48,23 +50,27 @@ export async function startProviderWork({ core, providers, settings, lifecycle, 
     const imports = new MessageImports({ ...core, provider: name, log, concurrency: settings.MEDIA_IMPORT_CONCURRENCY });
     // What is being downloaded is ended with the importer, which nobody else uses any more by then.
     lifecycle.own('imports of messages', async () => void (await Promise.all([imports.stop(), core.importer.stop()])));
-    const sender = channel && new TemplateSender({ ...core, provider: name, namedHosts, channel, log });
+    const fetch = new GuardedFetch({ allowedHosts: [...settings.MEDIA_IMPORT_ALLOWED_HOSTS, ...namedHosts] });
+    const sender = channel && new TemplateSender({ ...core, provider: name, fetch, channel, log });
     if (sender) lifecycle.own('template messages', () => sender.stop(), senderStopMs);
     return { provider, imports, sender };
   });
-  const templates = new Templates({ rules, library: core.library, senders: desks.flatMap(({ sender }) => sender ?? []) });
-  const check = new Schedule({ name: 'check of handles', at: weekly, task: () => templates.checkHandles(), log });
+  const templates = new Templates({ rules, sends: core.sends, library: core.library, senders: desks.flatMap(({ sender }) => sender ?? []) });
+  const check = new Schedule({ name: 'check of handles', at: weekly, task: (signal) => templates.checkHandles(signal), log });
   lifecycle.own('check of handles', () => check.stop());
   return {
-    messages: new Messages({ messages: core.messages, imports: new Map(desks.map(({ provider, imports }) => [provider.name, imports])) }),
+    messages: new Messages({ messages: core.messages, providers: new Map(desks.map(({ provider: { name, mediaIdIn }, imports }) => [name, { imports, mediaIdIn }])) }),
     templates,
-    webhooks: desks.flatMap((desk) => desk.provider.webhook?.(inboxOf(desk)) ?? []),
+    webhooks: desks.flatMap((desk) => desk.provider.webhook?.(inboxOf(desk, core.sends)) ?? []),
   };
 }
 
-function inboxOf({ imports, sender }: Desk): ProviderInbox {
+function inboxOf({ provider, imports, sender }: Desk, sends: SendStore): ProviderInbox {
   return {
     add: (messages) => imports.add(messages),
-    report: async (updates) => sender?.report(updates),
+    report: async (updates) => {
+      // Of messages that other instances send: they make the resends.
+      await (sender ? sender.report(updates) : sends.report(provider.name, updates, new Date()));
+    },
   };
 }

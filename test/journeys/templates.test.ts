@@ -104,12 +104,53 @@ describe('a template message', () => {
     expect(codesOf(await query(gateways[0]?.url ?? '', mutation, { input: input({ headerMediaId: '987654' }) }))).toEqual(['NOT_FOUND']);
   });
 
+  it('is recorded, each attempt, for operators', async () => {
+    const { sending } = fake;
+    const headerMediaId = await storeImage();
+    sending.onSend('code 131053', undefined);
+    const { sendId, messageId } = await send(0, { headerMediaId });
+    const found = await fetch(`${services[1]?.url}/media/sends/${sendId}`);
+    const [old, fresh] = sending.uploads.slice(-2).map(({ handle }) => handle);
+    const common = { to: '+15550100001', template: 'welcome', language: 'en' };
+    expect(await found.json()).toMatchObject({
+      attempts: [
+        { ...common, id: sendId, state: 'FAILED', mediaId: old, providerCode: 131_053, reason: 'The provider cannot use the media of the header (code 131053).' },
+        { ...common, resendOf: sendId, state: 'ACCEPTED', mediaId: fresh, messageId },
+      ],
+    });
+    expect((await fetch(`${services[0]?.url}/media/sends/unknown`)).status).toBe(404);
+  });
+
   it('has its handles checked on demand, and all of it counted', async () => {
     const [service = { url: '' }] = services;
     const checked = await fetch(`${service.url}/media/handles/check`, { method: 'POST' });
     expect([checked.status, await checked.json()]).toEqual([200, { status: 'success', checked: 0, failed: 0 }]);
     const stats = async () => z.object({ statistics: z.record(z.string(), z.unknown()) }).parse(await (await fetch(`${service.url}/media/stats`)).json()).statistics;
-    await waitFor(async () => (await stats()).template_retries === 11, { what: 'all retries to be counted' });
-    expect(await stats()).toMatchObject({ template_sends: 35, template_retries: 11, handle_refreshes: 5, provider_error_131053: 10, provider_error_130429: 1, provider_error_190: 1 });
+    await waitFor(async () => (await stats()).template_retries === 12, { what: 'all retries to be counted' });
+    expect(await stats()).toMatchObject({ template_sends: 36, template_retries: 12, handle_refreshes: 7, provider_errors: { 100: 1, 131053: 11, 130429: 1, 190: 1 } });
+  });
+});
+
+describe('a template message whose sender dies', () => {
+  it('is not told to be unsent: nobody knows', async () => {
+    const [fake, data] = await Promise.all([startFakeWhatsApp(), tempDir('unknown')]);
+    const service = await startMediaService({ DATA_DIR: data.path, ...fake.env });
+    const gateway = await startGateway({ MEDIA_SERVICE_ADDR: service.grpcAddress }, { alone: true });
+    try {
+      const input = { to: '+15550100001', template: 'welcome', language: 'en' };
+      fake.sending.onSend('taken, and an answer that never ends');
+      const sending = query(gateway.url, mutation, { input });
+      await waitFor(() => fake.sending.taken.length === 1, { what: 'the message to be taken' });
+      service.process.signal('SIGKILL');
+      expect(codesOf(await sending)).toEqual(['SEND_OUTCOME_UNKNOWN']);
+      // Now it is certain.
+      await waitFor(async () => codesOf(await query(gateway.url, mutation, { input }))[0] === 'MEDIA_SERVICE_UNAVAILABLE', { what: 'the service to be known as gone' });
+      expect(fake.sending.taken.length).toBe(1);
+    } finally {
+      await gateway.stop();
+      await service.stop();
+      await fake.stop();
+      await data.remove();
+    }
   });
 });

@@ -89,7 +89,7 @@ afterAll(() => Promise.all(servers.map((server) => server.close())));
 
 async function serve(options: Partial<AdminOptions> = {}): Promise<{ server: FastifyInstance; url: string }> {
   const server = Fastify();
-  await server.register(createAdmin({ ...parts, templates: { checkHandles: () => Promise.resolve({ checked: 3, failed: 1 }) }, cleanup: { run: () => Promise.resolve(nothing) }, providers: ['whatsapp'], token: undefined, log, ...options }));
+  await server.register(createAdmin({ ...parts, templates: { checkHandles: () => Promise.resolve({ checked: 3, failed: 1 }), attempts: () => Promise.resolve([]) }, cleanup: { run: () => Promise.resolve(nothing) }, providers: ['whatsapp'], token: undefined, log, ...options }));
   servers.push(server);
   return { server, url: await server.listen({ host: '127.0.0.1', port: 0 }) };
 }
@@ -221,7 +221,7 @@ describe('with a token, an operator\'s route', () => {
 describe('GET /media/stats', () => {
   it('S0: statistics', async () => {
     const { url } = await serve({ statistics: new Statistics({ database, counters: createSqlCounters(database) }) });
-    await createSqlCounters(database).add({ total_requests: 150, cache_hits: 45, api_calls: 105, failed_calls: 12, expired_media: 8, negative_hits: 3 });
+    await createSqlCounters(database).add({ total_requests: 150, cache_hits: 45, api_calls: 105, failed_calls: 12, expired_media: 8, negative_hits: 3, provider_error_190: 2, provider_error_other: 1 });
     const response = await fetch(`${url}/media/stats`);
     expect(response.headers.get('cache-control')).toBe('no-store');
     const empty = { blobs: 0, bytes: 0, bytes_human: '0 B' };
@@ -249,6 +249,14 @@ describe('GET /media/stats', () => {
         message_media_expired: 0,
         message_media_failed: 0,
         provider_pauses: 0,
+        template_sends: 0,
+        template_retries: 0,
+        template_accepted: 0,
+        template_failed: 0,
+        template_unknown: 0,
+        handle_refreshes: 0,
+        handle_refresh_failures: 0,
+        provider_errors: { 190: 2, other: 1 },
         files: 0,
         blobs: 0,
         bytes: 0,
@@ -262,6 +270,17 @@ describe('GET /media/stats', () => {
     const { url } = await serve({ statistics: { read: () => Promise.reject(new Error('password of the database')) } });
     const response = await fetch(`${url}/media/stats`);
     expect([response.status, await response.json()]).toEqual([500, { code: 'INTERNAL_SERVER_ERROR', message: 'Internal error.' }]);
+  });
+});
+
+describe('POST /media/handles/check', () => {
+  it('says how many were looked at, and that it goes on when it takes longer', async () => {
+    const { url } = await serve();
+    const response = await fetch(`${url}/media/handles/check`, { method: 'POST' });
+    expect([response.status, await response.json()]).toEqual([200, { status: 'success', checked: 3, failed: 1 }]);
+    const never = { checkHandles: () => new Promise<never>(() => undefined), attempts: () => Promise.resolve([]) };
+    const slow = await fetch(`${(await serve({ templates: never, answerMs: 1 })).url}/media/handles/check`, { method: 'POST' });
+    expect([slow.status, await slow.json()]).toMatchObject([202, { status: 'running' }]);
   });
 });
 
@@ -312,7 +331,7 @@ describe('POST /media/cleanup', () => {
     const { promise, resolve } = deferred<CleanupReport>();
     let runs = 0;
     const busy = new AppError('RATE_LIMITED', 'A cleanup is going on already.');
-    const { url } = await serve({ cleanup: { run: () => ((runs += 1) === 1 ? promise : Promise.reject(busy)) }, cleanupAnswerMs: 200 });
+    const { url } = await serve({ cleanup: { run: () => ((runs += 1) === 1 ? promise : Promise.reject(busy)) }, answerMs: 200 });
     const post = (): Promise<Response> => fetch(`${url}/media/cleanup`, { method: 'POST' });
     const first = await post();
     expect([first.status, await first.json()]).toEqual([202, { status: 'running', message: expect.any(String) }]);
@@ -324,7 +343,7 @@ describe('POST /media/cleanup', () => {
   it('logs what a cleanup fails of that nobody waits for any longer', async () => {
     let fail: ((error: Error) => void) | undefined;
     const run = (): Promise<CleanupReport> => new Promise((_resolve, reject) => (fail = reject));
-    const { url } = await serve({ cleanup: { run }, cleanupAnswerMs: 1 });
+    const { url } = await serve({ cleanup: { run }, answerMs: 1 });
     expect((await fetch(`${url}/media/cleanup`, { method: 'POST' })).status).toBe(202);
     fail?.(new Error('the disk is full'));
     await waitFor(() => lines.join('').includes('the disk is full'), { what: 'the failure in the log' });

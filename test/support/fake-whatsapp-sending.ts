@@ -28,6 +28,8 @@ export interface TakenMessage {
   /** Of the header. */
   readonly handle: string | undefined;
   readonly link: string | undefined;
+  /** Of a document. */
+  readonly fileName: string | undefined;
   readonly parameters: readonly string[];
 }
 
@@ -81,12 +83,19 @@ export const sendTroubles = {
   'code 131000': () => refusal(500, 131_000),
   'code 131016': () => refusal(500, 131_016),
   'a code that nobody knows': () => refusal(400, 999_999),
+  'a code that is none': () => refusal(400, 99_999_999_999),
+  'a code with a fraction': () => refusal(400, 1.5),
+  'code 131030, with the number in its words': () => refusal(400, 131_030, { message: 'Recipient phone number +15550100001 not in allowed list' }),
   'status 404': () => status(404),
   'status 500': () => status(500),
   'status 503': () => status(503),
   'a page, with status 502': () => status(502, { 'content-type': 'text/html' }, page),
   'a page, with status 200': (take) => taking(take, ok(page, { 'content-type': 'text/html' })),
   'status 200, without an id': (take) => taking(take, ok('{"messages":[]}', json)),
+  'an id that cannot be kept': (take) => taking(take, ok(JSON.stringify({ messages: [{ id: 'wamid.\0' }] }), json)),
+  'an id that is too long': (take) => taking(take, ok(JSON.stringify({ messages: [{ id: 'x'.repeat(5_000) }] }), json)),
+  'more than 1 MB': (take) => taking(take, ok('x'.repeat(1_100_000))),
+  'more than 1 MB, with status 500': () => status(500, {}, 'x'.repeat(1_100_000)),
   'a redirect': () => redirect('/elsewhere'),
   'a reset': () => reset,
   'taken, and no answer': (take) => taking(take, reset),
@@ -102,6 +111,9 @@ export const uploadTroubles = {
   'code 10': () => refusal(403, 10),
   'code 130429': () => refusal(429, 130_429),
   'status 429, again after an hour': () => throttled('3600'),
+  'status 429, again at once': () => throttled('0'),
+  'status 429, again after 30 years': () => throttled('999999999'),
+  'status 429, again in the year 275760': () => throttled('Sat, 13 Sep 275760 00:00:00 GMT'),
   'code 131000': () => refusal(500, 131_000),
   'status 500': () => status(500),
   'status 503': () => status(503),
@@ -113,7 +125,7 @@ export const uploadTroubles = {
 
 export type UploadTrouble = keyof typeof uploadTroubles;
 
-const media = z.object({ id: z.string().optional(), link: z.string().optional() });
+const media = z.object({ id: z.string().optional(), link: z.string().optional(), filename: z.string().optional() });
 const header = z.looseObject({ type: z.enum(['image', 'video', 'document']) }).transform((parameter) => media.parse(parameter[parameter.type]));
 const component = z.discriminatedUnion('type', [
   z.object({ type: z.literal('header'), parameters: z.tuple([header]) }),
@@ -192,7 +204,7 @@ function readMessage({ to, biz_opaque_callback_data: sendId, template: { name, l
   const [first] = components.flatMap((one) => (one.type === 'header' ? one.parameters : []));
   const parameters = components.flatMap((one) => (one.type === 'body' ? one.parameters.map(({ text }) => text) : []));
   const id = `wamid.${Buffer.from(`${randomInt(2 ** 47)}-${(ids += 1)}`).toString('base64')}`;
-  return { id, sendId, to, name, locale: language.code, handle: first?.id, link: first?.link, parameters };
+  return { id, sendId, to, name, locale: language.code, handle: first?.id, link: first?.link, fileName: first?.filename, parameters };
 }
 
 async function readForm(request: IncomingMessage): Promise<FormData> {

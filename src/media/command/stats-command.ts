@@ -16,9 +16,10 @@ export function readStats(words: readonly string[]): MediaCommand {
 
 type Row = readonly (string | number)[];
 
-function rowsOf({ types, files, blobs, bytes: _bytes, bytes_human, ...done }: ReturnType<typeof statisticsDocument>): Row[] {
+function rowsOf({ types, files, blobs, bytes: _bytes, bytes_human, provider_errors: errors, ...done }: ReturnType<typeof statisticsDocument>): Row[] {
   const perType = Object.entries(types).map(([type, amount]) => [`  ${type}`, amount.blobs, amount.bytes_human]);
-  return [['files', files], ['blobs', blobs, bytes_human], ...perType, ...Object.entries(done)];
+  const perCode = Object.entries(errors).map(([code, count]) => [`  ${code}`, count]);
+  return [['files', files], ['blobs', blobs, bytes_human], ...perType, ...Object.entries(done), ['provider_errors', perCode.length], ...perCode];
 }
 
 /** The first column to the left, the others to the right. */

@@ -23,17 +23,17 @@ export interface AdminOptions {
   cleanup: Pick<Cleanup, 'run'>;
   importer: Pick<Importer, 'keepCopy'>;
   library: Pick<Library, 'open'>;
-  templates: Pick<Templates, 'checkHandles'>;
+  templates: Pick<Templates, 'checkHandles' | 'attempts'>;
   /** The names of those whose media can be asked for. */
   providers: readonly string[];
   /** MEDIA_ADMIN_TOKEN; undefined: programs on this machine only. */
   token: string | undefined;
   log: Logger;
-  /** Default 30,000. Milliseconds after which a cleanup that goes on is answered with 202. */
-  cleanupAnswerMs?: number;
+  /** Default 30,000. Milliseconds after which a cleanup, or a check, that goes on is answered with 202. */
+  answerMs?: number;
 }
 
-/** GET `/media/stats`, POST `/media/cleanup` and `/media/handles/check`, GET and HEAD `/media`; errors as JSON `{code, message}`. */
+/** GET `/media/stats` and `/media/sends/:id`, POST `/media/cleanup` and `/media/handles/check`, GET and HEAD `/media`; errors as JSON `{code, message}`. */
 export function createAdmin(options: AdminOptions): FastifyPluginAsync {
   const { statistics, templates, token, log } = options;
   return async (server) => {
@@ -49,8 +49,13 @@ export function createAdmin(options: AdminOptions): FastifyPluginAsync {
       });
       admin.post('/media/cleanup', cleanupHandler(options));
       admin.post('/media/handles/check', async (_request, reply) => {
-        const report = await templates.checkHandles();
-        return reply.header('cache-control', 'no-store').send({ status: 'success', ...report });
+        const report = await ended(templates.checkHandles(), 'a check of handles', options);
+        reply.header('cache-control', 'no-store');
+        return report ? reply.send({ status: 'success', ...report }) : reply.code(202).send({ status: 'running', message: 'The check goes on; what it uploads is counted in /media/stats' });
+      });
+      admin.get<{ Params: { id: string } }>('/media/sends/:id', async ({ params }, reply) => {
+        const attempts = await templates.attempts(params.id);
+        return reply.header('cache-control', 'no-store').send({ attempts });
       });
       admin.route({ method: ['GET', 'HEAD'], url: '/media', handler: mediaHandler(options) });
     });
@@ -59,19 +64,24 @@ export function createAdmin(options: AdminOptions): FastifyPluginAsync {
 
 const cleanupQuery = z.strictObject({ dryRun: z.enum(['', '1', 'true', '0', 'false'], 'must be 1 or 0').default('0') });
 
-function cleanupHandler({ cleanup, log, cleanupAnswerMs = 30_000 }: AdminOptions) {
+/** Undefined when it goes on for longer than somebody waits: what it fails with then is logged. */
+async function ended<T>(work: Promise<T>, what: string, { log, answerMs = 30_000 }: Pick<AdminOptions, 'log' | 'answerMs'>): Promise<T | undefined> {
+  if (await endsWithin(answerMs, work.catch(() => undefined))) return work;
+  work.catch((error: unknown) => log.error({ err: error }, `${what} failed`));
+  return undefined;
+}
+
+function cleanupHandler(options: AdminOptions) {
   return async ({ query, body }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const dryRun = !['0', 'false'].includes(parsed(cleanupQuery, query).dryRun);
     // What somebody hopes to say in it, such as a dry run, must not be ignored.
     if (typeof body === 'string' && !/^\s*(\{\s*\})?\s*$/.test(body)) throw new AppError('BAD_USER_INPUT', 'No body is read here: a dry run is /media/cleanup?dryRun=1.');
-    const work = cleanup.run({ dryRun });
+    const report = await ended(options.cleanup.run({ dryRun }), 'a cleanup', options);
     reply.header('cache-control', 'no-store');
-    if (await endsWithin(cleanupAnswerMs, work.catch(() => undefined))) {
-      const report = await work;
+    if (report) {
       const completed = dryRun ? 'This is what a cleanup would remove' : 'Old media cleanup completed';
       return reply.send({ status: 'success', message: report.is_complete ? completed : 'The cleanup was stopped half-way', ...report });
     }
-    work.catch((error: unknown) => log.error({ err: error }, 'a cleanup failed'));
     return reply.code(202).send({ status: 'running', message: 'The cleanup goes on; what it removes is counted in /media/stats' });
   };
 }

@@ -125,7 +125,7 @@ export class Acquisition {
       throw failure;
     }
     log.info(`Retrying media ${label} in ${Math.round(waitMs / 100) / 10}s (attempt ${retries.attempt}/${maxTries})`);
-    if (!(await this.#pause(waitMs, signal))) throw new ImportFailure('busy', 'The import was ended because the service stops.');
+    if (!(await this.#pause(waitMs, signal))) throw new ImportFailure('busy', 'It was ended because the service stops.');
   }
 
   async #remember(source: ImportSource, label: string, { kind, message }: ImportFailure, { waits }: Attempt): Promise<void> {

@@ -11,7 +11,7 @@ import { HostSet } from './host-set.js';
 import { FileTooLarge, failureOfStatus, ImportFailure } from './import-failure.js';
 import type { LiveBytes } from './live-bytes.js';
 import { sha256Hex, type MediaProvider, type ResolvedMedia } from './provider.js';
-import { capped, providerAnswer } from './provider-answer.js';
+import { providerAnswer } from './provider-answer.js';
 import type { ProviderAnswer } from './provider-call.js';
 
 export interface DownloadTimeouts {
@@ -170,4 +170,13 @@ function checkBytes(staged: StagedBlob, { sha256 = '', announcedSha256 = '', siz
 
 function isHtml(type: string | undefined): boolean {
   return /^\s*text\/html\b/i.test(type ?? '');
+}
+
+async function* capped(chunks: AsyncIterable<Buffer>, maxBytes: () => number): AsyncGenerator<Buffer, void, undefined> {
+  let size = 0;
+  for await (const chunk of chunks) {
+    size += chunk.length;
+    if (size > maxBytes()) throw new FileTooLarge(maxBytes());
+    yield chunk;
+  }
 }

@@ -94,7 +94,7 @@ export class Exchange {
     this.#close();
   }
 
-  readonly #abort = (): void => this.#fail(new ImportFailure('busy', 'The import was ended because the service stops.', { isUnsent: !this.#isConnected }));
+  readonly #abort = (): void => this.#fail(new ImportFailure('busy', 'It was ended because the service stops.', { isUnsent: !this.#isConnected }));
 
   #failAfter(ms: number): NodeJS.Timeout {
     return setTimeout(() => this.#fail(new ImportFailure('transient', `The source did not answer within ${ms / 1_000} s.`, { isUnsent: !this.#isConnected })), ms);

@@ -1,14 +1,21 @@
 /** The verbs of messages, without any transport. */
 import { AppError } from '../../contract/errors.js';
-import { checkIdentifier } from '../../contract/identifier.js';
+import { checkIdentifier, identifier } from '../../contract/identifier.js';
 import { maxBatchSize } from '../../contract/services.js';
+import type { MediaProvider } from '../import/provider.js';
 import type { Imported, MessageImports } from './message-imports.js';
 import type { Message, MessagePage, MessageQuery, MessageStore } from './message-store.js';
 
 export interface MessagesOptions {
-  messages: Pick<MessageStore, 'find' | 'list' | 'retry'>;
-  /** By the name of the provider. */
-  imports: ReadonlyMap<string, Pick<MessageImports, 'importNow' | 'wake'>>;
+  messages: Pick<MessageStore, 'find' | 'list' | 'retry' | 'identify'>;
+  /** By its name. */
+  providers: ReadonlyMap<string, MessageProvider>;
+}
+
+/** What is there of a provider that is configured. */
+export interface MessageProvider {
+  readonly imports: Pick<MessageImports, 'importNow' | 'wake'>;
+  readonly mediaIdIn: MediaProvider['mediaIdIn'];
 }
 
 export class Messages {
@@ -35,20 +42,38 @@ export class Messages {
    * Resolves with the message as it is then; undefined when there is none.
    */
   async importNow(id: string, options: { live: boolean }): Promise<Imported> {
-    const [message] = await this.#options.messages.find([id]);
+    const message = await this.#identified(id);
     // Of a provider that is not configured any more, what is stored is all there is.
-    const imports = message && this.#options.imports.get(message.provider);
-    return imports ? imports.importNow(message, options) : { message, live: undefined };
+    const provider = message && this.#options.providers.get(message.provider);
+    return provider ? provider.imports.importNow(message, options) : { message, live: undefined };
   }
 
   /** Has its media imported again, as if never tried; one that is there stays. Idempotent. @throws AppError NOT_FOUND, BAD_USER_INPUT when it has none to be had. */
   async retry(id: string): Promise<Message> {
-    const { messages, imports } = this.#options;
-    const isDue = await messages.retry(checkIdentifier('id', id), new Date());
+    const { messages, providers } = this.#options;
+    await this.#identified(checkIdentifier('id', id));
+    const isDue = await messages.retry(id, new Date());
     const [message] = await messages.find([id]);
     if (!message) throw new AppError('NOT_FOUND', 'There is no such message.');
     if (message.providerMediaId === undefined) throw new AppError('BAD_USER_INPUT', 'The message names no media that could be imported.');
-    if (isDue) imports.get(message.provider)?.wake();
+    if (isDue) providers.get(message.provider)?.imports.wake();
     return message;
   }
+
+  /** The message; one that was stored without the id of its media with that, where it says it elsewhere. Undefined when there is none. */
+  async #identified(id: string): Promise<Message | undefined> {
+    const { messages, providers } = this.#options;
+    const [message] = await messages.find([id]);
+    if (!message || message.state === 'NONE' || message.providerMediaId !== undefined) return message;
+    const mediaId = idInUrl(message.mediaUrl) ?? providers.get(message.provider)?.mediaIdIn?.(message.rawPayload);
+    if (mediaId === undefined) return message;
+    await messages.identify(id, mediaId, new Date());
+    return (await messages.find([id]))[0];
+  }
+}
+
+/** Some keep the id where a URL should be. */
+function idInUrl(url: string | undefined): string | undefined {
+  const { data } = identifier.safeParse(url?.trim());
+  return data !== undefined && !/^https?:/i.test(data) ? data : undefined;
 }

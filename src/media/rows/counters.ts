@@ -8,13 +8,15 @@ export const countedErrorCodes = [
   0, 1, 2, 3, 4, 10, 100, 190, 368, 80_007, 130_429, 131_000, 131_005, 131_009, 131_016, 131_026, 131_031, 131_047, 131_048, 131_052, 131_053, 131_056,
 ] as const;
 
-export type ErrorCounterName = `provider_error_${(typeof countedErrorCodes)[number] | 'other'}`;
+export const errorCounterPrefix = 'provider_error_';
 
-const errorCounterNames: readonly ErrorCounterName[] = [...countedErrorCodes.map((code) => `provider_error_${code}` as const), 'provider_error_other'];
+export type ErrorCounterName = `${typeof errorCounterPrefix}${(typeof countedErrorCodes)[number] | 'other'}`;
+
+const errorCounterNames: readonly ErrorCounterName[] = [...countedErrorCodes.map((code) => `${errorCounterPrefix}${code}` as const), 'provider_error_other'];
 
 /** Under which an error of a provider is counted. */
 export function errorCounter(code: number): ErrorCounterName {
-  return errorCounterNames.find((name) => name === `provider_error_${code}`) ?? 'provider_error_other';
+  return errorCounterNames.find((name) => name === `${errorCounterPrefix}${code}`) ?? 'provider_error_other';
 }
 
 /** Every counter there is; each counts operations unless it says otherwise. */
@@ -51,13 +53,14 @@ export const counterNames = [
   'message_media_failed',
   /** How often a provider was left alone for a while. */
   'provider_pauses',
-  /** Template messages that were to be sent; of them, those that the provider has taken, that it has not, and of which that is not known. */
+  /** Template messages that were to be sent. */
   'template_sends',
+  /** Of them, those that were sent once more with a fresh handle. */
+  'template_retries',
+  /** Attempts that the provider has taken, that have failed, at once or by a status later, and of which neither is known. */
   'template_accepted',
   'template_failed',
   'template_unknown',
-  /** Template messages that were sent once more with a fresh handle. */
-  'template_retries',
   /** Media that were uploaded to a provider for a handle, and those of which that failed. */
   'handle_refreshes',
   'handle_refresh_failures',

@@ -54,6 +54,7 @@ export function fromSendRow(row: SendRow): Send {
     reason: row.reason ?? undefined,
     providerCode: row.provider_code === null ? undefined : Number(row.provider_code),
     tries: Number(row.tries),
+    createdAt: new Date(row.created_at),
   };
 }
 

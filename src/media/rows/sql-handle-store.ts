@@ -1,13 +1,15 @@
-/** The handles in SQL, one row each; the same on both dialects. Invariant: each verb is one statement, so that two instances cannot both succeed. */
+/** The handles in SQL, one row each; the same on both dialects. Invariant: each change is one statement, so that of two instances one succeeds. */
 import { sql } from 'kysely';
 import type { HeaderFile } from '../templates/send-store.js';
-import type { HandleKey, HandleStore, StoredHandle } from '../templates/handle-store.js';
+import type { HandleFailure, HandleKey, HandleLease, HandleStore, StoredHandle } from '../templates/handle-store.js';
 import type { Handle } from '../templates/template-channel.js';
 import type { SqlDatabase } from './sql-database.js';
 
 export function createSqlHandleStore(database: Pick<SqlDatabase, 'db'>): HandleStore {
   return new SqlHandleStore(database);
 }
+
+const notLeased = { leased_until: null, leased_by: null };
 
 class SqlHandleStore implements HandleStore {
   readonly #db: SqlDatabase['db'];
@@ -19,15 +21,17 @@ class SqlHandleStore implements HandleStore {
   async find(key: HandleKey, now: Date): Promise<StoredHandle | undefined> {
     const row = await this.#of(this.#db.selectFrom('handles').selectAll(), key).executeTakeFirst();
     if (!row) return undefined;
+    const { handle, expires_at: expiresAt, leased_until: leasedUntil, failure_kind: kind, failure: message, failure_code: code, failures } = row;
     return {
-      handle: row.handle !== null && row.expires_at !== null ? { id: row.handle, expiresAt: new Date(row.expires_at) } : undefined,
-      isBeingRefreshed: row.leased_until !== null && row.leased_until > now.toISOString(),
-      failure: row.failure === null ? undefined : { number: Number(row.failures), reason: row.failure },
+      handle: handle !== null && expiresAt !== null ? { id: handle, expiresAt: new Date(expiresAt) } : undefined,
+      isBeingRefreshed: leasedUntil !== null && leasedUntil > now.toISOString(),
+      failure: kind === null || message === null ? undefined : { kind, message, providerCode: code === null ? undefined : Number(code) },
+      failures: Number(failures),
     };
   }
 
-  async claim(key: HandleKey, { mimeType, fileName, size }: HeaderFile, seen: string | undefined, now: Date, leaseUntil: Date): Promise<boolean> {
-    const leased = { leased_until: leaseUntil.toISOString() };
+  async claim({ key, token }: HandleLease, { mimeType, fileName, size }: HeaderFile, seen: string | undefined, now: Date, leaseUntil: Date): Promise<boolean> {
+    const leased = { leased_until: leaseUntil.toISOString(), leased_by: token };
     const inserted = await this.#db
       .insertInto('handles')
       .values({ ...key, mime_type: mimeType, file_name: fileName, size, failures: 0, ...leased })
@@ -40,17 +44,19 @@ class SqlHandleStore implements HandleStore {
     return claimed !== undefined;
   }
 
-  async renew(key: HandleKey, leaseUntil: Date): Promise<void> {
-    await this.#of(this.#db.updateTable('handles').set({ leased_until: leaseUntil.toISOString() }), key).where('leased_until', 'is not', null).execute();
+  async renew({ key, token }: HandleLease, leaseUntil: Date): Promise<void> {
+    await this.#of(this.#db.updateTable('handles').set({ leased_until: leaseUntil.toISOString() }), key).where('leased_by', '=', token).execute();
   }
 
-  async put(key: HandleKey, { id, expiresAt }: Handle, now: Date): Promise<void> {
-    const fresh = { handle: id, uploaded_at: now.toISOString(), expires_at: expiresAt.toISOString(), used_at: null, leased_until: null, failure: null };
-    await this.#of(this.#db.updateTable('handles').set(fresh), key).execute();
+  async put({ key, token }: HandleLease, { id, expiresAt }: Handle, now: Date): Promise<void> {
+    const fresh = { handle: id, uploaded_at: now.toISOString(), expires_at: expiresAt.toISOString(), used_at: null };
+    const ended = { ...notLeased, failure_kind: null, failure: null, failure_code: null };
+    await this.#of(this.#db.updateTable('handles').set({ ...fresh, ...ended }), key).where('leased_by', '=', token).execute();
   }
 
-  async fail(key: HandleKey, reason: string): Promise<void> {
-    await this.#of(this.#db.updateTable('handles').set({ leased_until: null, failure: reason, failures: sql<number>`failures + 1` }), key).execute();
+  async fail({ key, token }: HandleLease, { kind, message, providerCode }: HandleFailure): Promise<void> {
+    const failed = { failure_kind: kind, failure: message, failure_code: providerCode ?? null, failures: sql<number>`failures + 1` };
+    await this.#of(this.#db.updateTable('handles').set({ ...failed, ...notLeased }), key).where('leased_by', '=', token).execute();
   }
 
   async use(key: HandleKey, now: Date): Promise<void> {
@@ -71,7 +77,11 @@ class SqlHandleStore implements HandleStore {
   }
 
   async forget(before: Date): Promise<void> {
-    await this.#db.deleteFrom('handles').where('expires_at', '<', before.toISOString()).execute();
+    await this.#db
+      .deleteFrom('handles')
+      .where((eb) => eb.or([eb('expires_at', '<', before.toISOString()), eb('handle', 'is', null)]))
+      .where('leased_until', 'is', null)
+      .execute();
   }
 
   #of<Q extends { where(column: 'provider' | 'account' | 'sha256', operator: '=', value: string): Q }>(query: Q, { provider, account, sha256 }: HandleKey): Q {

@@ -4,6 +4,7 @@
  */
 import { sql, type Insertable, type Transaction } from 'kysely';
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { NewSend, Reported, Send, SendEnd, SendState, SendStore } from '../templates/send-store.js';
 import type { StatusUpdate } from '../templates/template-channel.js';
 import { fromSendRow, toSendRow, type SendRow } from './send-row.js';
@@ -12,6 +13,8 @@ import type { SendTable } from './sql-template-schema.js';
 import type { Tables } from './sql-schema.js';
 
 const claimLock = 'sends';
+/** Of one transaction, and of one turn of a process whose database answers at once. */
+const updatesTogether = 200;
 
 export function createSqlSendStore(database: SqlDatabase): SendStore {
   return new SqlSendStore(database);
@@ -44,7 +47,12 @@ class SqlSendStore implements SendStore {
   }
 
   async end(id: string, { state, failure }: SendEnd, now: Date): Promise<void> {
-    await this.#update(id, now, { state, ...failureColumns(failure) }).where('state', 'in', ['SENDING', 'QUEUED']).execute();
+    await this.#update(id, now, { state, ...failureColumns(failure) }).where('state', 'in', ['SENDING', 'UNKNOWN']).execute();
+  }
+
+  async giveUp(id: string, failure: SendEnd['failure'], now: Date): Promise<boolean> {
+    const givenUp = await this.#update(id, now, { state: 'FAILED', ...failureColumns(failure) }).where('state', '=', 'QUEUED').returning('id').executeTakeFirst();
+    return givenUp !== undefined;
   }
 
   endAndResend(id: string, failure: SendEnd['failure'], now: Date, leaseUntil: Date): Promise<Send | undefined> {
@@ -54,20 +62,45 @@ class SqlSendStore implements SendStore {
     });
   }
 
-  async report(provider: string, update: StatusUpdate, now: Date): Promise<Reported> {
-    const found = await this.#idOf(provider, update);
-    if (found === undefined) return 'unknown';
+  async report(provider: string, updates: readonly StatusUpdate[], now: Date): Promise<Reported[]> {
+    const reported: Reported[] = [];
+    for (let start = 0; start < updates.length; start += updatesTogether) {
+      const some = updates.slice(start, start + updatesTogether);
+      // One transaction is one connection; and others have their turn, of a database that answers at once.
+      // oxlint-disable-next-line no-await-in-loop
+      reported.push(...(await this.#reportSome(provider, some, now)));
+      // oxlint-disable-next-line no-await-in-loop
+      await setImmediate();
+    }
+    return reported;
+  }
+
+  async #reportSome(provider: string, updates: readonly StatusUpdate[], now: Date): Promise<Reported[]> {
+    const ids = await this.#idsOf(provider, updates);
+    const known = [...new Set(ids.flatMap((id) => id ?? []))];
+    if (known.length === 0) return ids.map(() => 'unknown');
     return this.#database.transaction(async (trx) => {
       // One status after the other: each is judged by what is known when it counts.
-      await this.#database.lock(trx, `send:${found}`);
-      const row = await trx.selectFrom('sends').selectAll().where('id', '=', found).executeTakeFirst();
-      return row ? note(trx, row, update, now) : 'unknown';
+      await this.#database.lock(trx, ...known.map((id) => `send:${id}`));
+      const rows = await trx.selectFrom('sends').selectAll().where('id', 'in', known).execute();
+      const states = new Map(rows.map((row) => [row.id, row]));
+      const reported: Reported[] = [];
+      for (const [index, update] of updates.entries()) {
+        const row = states.get(ids[index] ?? '');
+        // oxlint-disable-next-line no-await-in-loop
+        const { what, changed } = row ? await note(trx, row, update, now) : { what: 'unknown' as const, changed: undefined };
+        if (changed) states.set(changed.id, changed);
+        reported.push(what);
+      }
+      return reported;
     });
   }
 
-  async claim(provider: string, now: Date, leaseUntil: Date, limit: number): Promise<Send[]> {
-    const due = (db: Pick<Transaction<Tables>, 'selectFrom'>) =>
-      db.selectFrom('sends').select('id').where('provider', '=', provider).where('state', '=', 'QUEUED').where('due_at', '<=', now.toISOString()).orderBy('due_at').limit(limit);
+  async claim(provider: string, account: string, now: Date, leaseUntil: Date, limit: number): Promise<Send[]> {
+    const due = (db: Pick<Transaction<Tables>, 'selectFrom'>) => {
+      const queued = db.selectFrom('sends').select('id').where('provider', '=', provider).where('account', '=', account).where('state', '=', 'QUEUED');
+      return queued.where('due_at', '<=', now.toISOString()).orderBy('due_at').limit(limit);
+    };
     // Mostly nothing is due, which is seen without a lock.
     if ((await due(this.#database.db).execute()).length === 0) return [];
     return this.#database.transaction(async (trx) => {
@@ -114,27 +147,28 @@ class SqlSendStore implements SendStore {
     return updateIn(this.#database.db, id, now, changes);
   }
 
-  /** By the provider's id; by ours while that is not known yet. */
-  async #idOf(provider: string, { messageId, sendId }: StatusUpdate): Promise<string | undefined> {
-    const ofProvider = this.#database.db.selectFrom('sends').select('id').where('provider', '=', provider);
-    const found = await ofProvider.where('message_id', '=', messageId).executeTakeFirst();
-    if (found || sendId === undefined) return found?.id;
-    return (await ofProvider.where('id', '=', sendId).executeTakeFirst())?.id;
+  /** By the provider's id; by ours while that is not known yet. In the order of `updates`. */
+  async #idsOf(provider: string, updates: readonly StatusUpdate[]): Promise<(string | undefined)[]> {
+    const ofProvider = this.#database.db.selectFrom('sends').select(['id', 'message_id']).where('provider', '=', provider);
+    const byMessage = await ofProvider.where('message_id', 'in', updates.map(({ messageId }) => messageId)).execute();
+    const found = new Map(byMessage.map(({ id, message_id: messageId }) => [messageId, id]));
+    const others = updates.flatMap(({ messageId, sendId }) => (found.has(messageId) || sendId === undefined ? [] : sendId));
+    const byId = others.length > 0 ? await ofProvider.where('id', 'in', others).execute() : [];
+    const known = new Set(byId.map(({ id }) => id));
+    return updates.map(({ messageId, sendId = '' }) => found.get(messageId) ?? (known.has(sendId) ? sendId : undefined));
   }
 }
 
-async function note(trx: Transaction<Tables>, row: SendRow, { messageId, status, failure }: StatusUpdate, now: Date): Promise<Reported> {
+/** `changed`: the row as it is then; undefined: as it was. */
+async function note(trx: Transaction<Tables>, row: SendRow, { messageId, status, failure }: StatusUpdate, now: Date): Promise<{ what: Reported; changed: SendRow | undefined }> {
   const before = progress.indexOf(row.state);
-  const change = (changes: Partial<Insertable<SendTable>>) => updateIn(trx, row.id, now, { message_id: messageId, ...changes }).execute();
-  if (status !== 'failed') {
-    if (before < 0 || before >= progress.indexOf(stateOf[status])) return 'nothing';
-    await change({ state: stateOf[status], reason: null, provider_code: null });
-    return 'noted';
-  }
-  if (before < 0 || before >= progress.indexOf('DELIVERED')) return 'nothing';
-  await change({ state: 'FAILED', ...failureColumns(failure ?? { message: 'The provider says that it failed.', providerCode: undefined }) });
+  const change = (changes: Partial<Insertable<SendTable>>) => updateIn(trx, row.id, now, { message_id: messageId, ...changes }).returningAll().executeTakeFirst();
+  const isLate = before < 0 || before >= progress.indexOf(status === 'failed' ? 'DELIVERED' : stateOf[status]);
+  if (isLate) return { what: 'nothing', changed: undefined };
+  if (status !== 'failed') return { what: 'noted', changed: await change({ state: stateOf[status], reason: null, provider_code: null }) };
+  const changed = await change({ state: 'FAILED', ...failureColumns(failure ?? { message: 'The provider says that it failed.', providerCode: undefined }) });
   const resend = failure?.kind === 'media' ? await queueResend(trx, row, now, now) : undefined;
-  return resend ? 'resend' : 'noted';
+  return { what: resend ? 'resend' : 'noted', changed };
 }
 
 /** Undefined: it has no handle that could be fresher, repeats an attempt itself, or was repeated already. */

@@ -1,5 +1,6 @@
 /** The tables of template messages, part of sql-schema.ts. */
 import { sql, type Kysely } from 'kysely';
+import type { SendFailureKind } from '../templates/send-failure.js';
 import type { SendState } from '../templates/send-store.js';
 import type { HeaderType } from '../templates/template-channel.js';
 import type { Integer } from './sql-columns.js';
@@ -49,8 +50,13 @@ export interface HandleTable {
   used_at: string | null;
   /** Null: nobody uploads it. */
   leased_until: string | null;
-  failures: Integer;
+  leased_by: string | null;
+  /** Of the last upload, if it failed. */
+  failure_kind: SendFailureKind | null;
   failure: string | null;
+  failure_code: Integer | null;
+  /** Counts them. */
+  failures: Integer;
 }
 
 export async function createTemplates(db: Kysely<unknown>): Promise<void> {
@@ -83,7 +89,7 @@ export async function createTemplates(db: Kysely<unknown>): Promise<void> {
     .addColumn('updated_at', 'text', (column) => column.notNull())
     .execute();
   await db.schema.createIndex('sends_message').on('sends').columns(['provider', 'message_id']).where(sql.ref('message_id'), 'is not', null).execute();
-  await db.schema.createIndex('sends_queued').on('sends').columns(['provider', 'due_at']).where(sql.ref('state'), '=', sql.lit('QUEUED')).execute();
+  await db.schema.createIndex('sends_queued').on('sends').columns(['provider', 'account', 'due_at']).where(sql.ref('state'), '=', sql.lit('QUEUED')).execute();
   await db.schema.createIndex('sends_under_way').on('sends').columns(['provider', 'updated_at']).where(sql.ref('state'), '=', sql.lit('SENDING')).execute();
   await db.schema
     .createTable('handles')
@@ -98,8 +104,11 @@ export async function createTemplates(db: Kysely<unknown>): Promise<void> {
     .addColumn('expires_at', 'text')
     .addColumn('used_at', 'text')
     .addColumn('leased_until', 'text')
-    .addColumn('failures', 'integer', (column) => column.notNull())
+    .addColumn('leased_by', 'text')
+    .addColumn('failure_kind', 'text')
     .addColumn('failure', 'text')
+    .addColumn('failure_code', 'integer')
+    .addColumn('failures', 'integer', (column) => column.notNull())
     .addPrimaryKeyConstraint('handles_pk', ['provider', 'account', 'sha256'])
     .execute();
 }

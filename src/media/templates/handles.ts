@@ -2,12 +2,13 @@
  * The handles under which a provider has files of ours: uploaded when they are needed first, and again before they end or when they are refused.
  * Invariant: however many ask on however many instances, a file is uploaded once at a time, and whoever waited uses what came of it.
  */
+import { randomUUID } from 'node:crypto';
 import { pause } from '../../runtime/backoff.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { BlobStore } from '../bytes/blob-store.js';
 import type { Post } from '../import/provider-call.js';
 import type { Counters } from '../rows/counters.js';
-import type { HandleKey, HandleStore, StoredHandle } from './handle-store.js';
+import type { HandleFailure, HandleKey, HandleLease, HandleStore } from './handle-store.js';
 import type { HeaderFile } from './send-store.js';
 import { SendFailure } from './send-failure.js';
 import type { Handle, TemplateChannel } from './template-channel.js';
@@ -43,27 +44,28 @@ export class Handles {
   }
 
   /**
-   * A handle of the file that lasts for more than seven days yet, where one can be had, and is not `refused`.
+   * A handle of the file that lasts for more than seven days yet, where one can be had, and is not `refused`. Takes as long as two uploads at most.
    * @throws SendFailure when there is none.
    */
   async of(file: HeaderFile, refused?: string): Promise<string> {
     const { store, now, leaseMs, uploadMs, signal } = this.#options;
-    const key = this.#key(file);
-    // Of one that has begun already, and of ours if that one dies.
-    const giveUpAt = now() + uploadMs + leaseMs;
+    const lease = { key: this.#key(file), token: randomUUID() };
+    const giveUpAt = performance.now() + uploadMs;
     // Each look follows from the one before.
     // oxlint-disable no-await-in-loop
     for (let failuresSeen: number | undefined; ; await pause(lookAgainMs, signal)) {
-      const known = await store.find(key, new Date(now()));
+      const known = await store.find(lease.key, new Date(now()));
       const usable = known?.handle?.id === refused ? undefined : known?.handle;
       if (usable && this.#lasts(usable, refreshBeforeMs)) return usable.id;
-      if (await store.claim(key, file, known?.handle?.id, new Date(now()), new Date(now() + leaseMs))) return this.#refresh(key, file, usable);
+      if (!known?.isBeingRefreshed) {
+        // Of an upload that was waited for.
+        if (known?.failure && failuresSeen !== undefined && known.failures > failuresSeen) throw asFailure(known.failure);
+        if (await store.claim(lease, file, known?.handle?.id, new Date(now()), new Date(now() + leaseMs))) return this.#refresh(lease, file, usable);
+      }
       // Somebody uploads it. One that has not ended yet need not wait for that.
       if (usable && this.#lasts(usable, 0)) return usable.id;
-      const failures = known?.failure?.number ?? 0;
-      if (known?.failure && failuresSeen !== undefined && failures > failuresSeen) throw new SendFailure('unsent', known.failure.reason);
-      failuresSeen ??= failures;
-      if (signal.aborted || now() >= giveUpAt) throw new SendFailure('unsent', notUploaded);
+      failuresSeen ??= known?.failures ?? 0;
+      if (signal.aborted || performance.now() >= giveUpAt) throw new SendFailure('unsent', notUploaded);
     }
     // oxlint-enable no-await-in-loop
   }
@@ -90,21 +92,21 @@ export class Handles {
   }
 
   /** `usable`: what there is if it fails. */
-  async #refresh(key: HandleKey, file: HeaderFile, usable: StoredHandle['handle']): Promise<string> {
+  async #refresh(lease: HandleLease, file: HeaderFile, usable: Handle | undefined): Promise<string> {
     const { store, counters, log, now, leaseMs } = this.#options;
     // A renewal that fails may cost a second upload.
-    const renewing = setInterval(() => void store.renew(key, new Date(now() + leaseMs)).catch(() => undefined), leaseMs / 3);
+    const renewing = setInterval(() => void store.renew(lease, new Date(now() + leaseMs)).catch(() => undefined), leaseMs / 3);
     try {
       const handle = await this.#upload(file).finally(() => clearInterval(renewing));
-      await store.put(key, handle, new Date(now()));
+      await store.put(lease, handle, new Date(now()));
       await counters.add({ handle_refreshes: 1 });
-      log.info({ ...key, handle: handle.id, before: usable?.id }, 'a media was uploaded to the provider');
+      log.info({ ...lease.key, handle: handle.id, before: usable?.id }, 'a media was uploaded to the provider');
       return handle.id;
     } catch (error) {
       await counters.add({ handle_refresh_failures: 1 });
       const failure = asRefreshFailure(error);
-      await store.fail(key, failure.message);
-      log.warn({ ...key, err: error }, 'a media could not be uploaded to the provider');
+      await store.fail(lease, failure);
+      log.warn({ ...lease.key, err: error }, 'a media could not be uploaded to the provider');
       if (usable && this.#lasts(usable, 0)) return usable.id;
       throw failure;
     }
@@ -130,4 +132,9 @@ function asRefreshFailure(error: unknown): SendFailure {
   const { kind, message, providerCode, retryAfterMs } = error;
   if (kind !== 'unknown' && kind !== 'media') return error;
   return new SendFailure(kind === 'media' ? 'rejected' : 'unsent', kind === 'media' ? message : notUploaded, { cause: error, providerCode, retryAfterMs });
+}
+
+/** Of somebody else's upload. */
+function asFailure({ kind, message, providerCode }: HandleFailure): SendFailure {
+  return new SendFailure(kind, message, { providerCode });
 }

@@ -66,6 +66,7 @@ export interface Send extends NewSend {
   readonly providerCode: number | undefined;
   /** How often a resend was tried to be begun. */
   readonly tries: number;
+  readonly createdAt: Date;
 }
 
 /** How a send ended that was not taken. */
@@ -84,17 +85,22 @@ export interface SendStore {
   start(id: string, handle: string, now: Date): Promise<boolean>;
   /** The provider has taken it under this id; what a status has said meanwhile stays. Idempotent. */
   accept(id: string, messageId: string, now: Date): Promise<void>;
-  /** Of what is `SENDING` or `QUEUED`; what a status has said meanwhile stays. Idempotent. */
+  /** Of what is `SENDING`, or was given up as that; what a status has said meanwhile stays. Idempotent. */
   end(id: string, end: SendEnd, now: Date): Promise<void>;
+  /** Of a resend that nobody has begun: it failed. False: somebody has, or it has ended. */
+  giveUp(id: string, failure: SendEnd['failure'], now: Date): Promise<boolean>;
   /**
    * Ends a first attempt, and queues it to be sent once more, in one transaction; the resend is the caller's until `leaseUntil`.
    * Undefined: it is not `SENDING`, has no handle, or was sent once more already.
    */
   endAndResend(id: string, failure: SendEnd['failure'], now: Date, leaseUntil: Date): Promise<Send | undefined>;
-  /** Notes a status: later ones count, `failed` ends it, and nothing revives what has failed. Queues a resend where the media was at fault. Idempotent. */
-  report(provider: string, update: StatusUpdate, now: Date): Promise<Reported>;
-  /** Takes up to `limit` queued resends that are due, each for nobody else until `leaseUntil`; counts the try. */
-  claim(provider: string, now: Date, leaseUntil: Date, limit: number): Promise<Send[]>;
+  /**
+   * Notes statuses in their order: later ones count, `failed` ends a message, and nothing revives what has failed. Queues a resend where the media was
+   * at fault. What came of each, in the same order. Idempotent.
+   */
+  report(provider: string, updates: readonly StatusUpdate[], now: Date): Promise<Reported[]>;
+  /** Takes up to `limit` queued resends of this sender that are due, each for nobody else until `leaseUntil`; counts the try. */
+  claim(provider: string, account: string, now: Date, leaseUntil: Date, limit: number): Promise<Send[]>;
   /** A queued resend is due again at `until`. */
   postpone(id: string, until: Date): Promise<void>;
   /** Whatever has been `SENDING` since before `before` is `UNKNOWN` now: whoever sent it has died. */

@@ -16,7 +16,7 @@ const rule = z.strictObject({
   mediaId: identifier.optional(),
 });
 
-const table = z.record(identifier, z.record(identifier, rule));
+const table = z.record(identifier, z.record(identifier, rule).refine((languages) => Object.keys(languages).length > 0, 'must have a language'));
 
 export interface TemplateRule {
   readonly name: string;

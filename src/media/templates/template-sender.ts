@@ -11,7 +11,7 @@ import type { Logger } from '../../runtime/logger.js';
 import { Poller } from '../../runtime/poller.js';
 import { InFlight } from '../in-flight.js';
 import type { BlobStore } from '../bytes/blob-store.js';
-import { GuardedFetch } from '../import/guarded-fetch.js';
+import type { GuardedFetch } from '../import/guarded-fetch.js';
 import { ImportFailure } from '../import/import-failure.js';
 import { providerAnswer } from '../import/provider-answer.js';
 import type { Post } from '../import/provider-call.js';
@@ -26,8 +26,8 @@ export interface TemplateSenderOptions {
   /** The name of the provider. */
   provider: string;
   channel: TemplateChannel;
-  /** As in provider.ts. */
-  namedHosts: readonly string[];
+  /** Calls the provider. */
+  fetch: Pick<GuardedFetch, 'post'>;
   sends: SendStore;
   handles: HandleStore;
   blobs: Pick<BlobStore, 'open'>;
@@ -37,18 +37,20 @@ export interface TemplateSenderOptions {
   pollMs?: number;
   /** Default the real one. Milliseconds since 1970. */
   now?: () => number;
-  /** Default 20 s for a message, 50 s for an upload. Milliseconds. */
+  /** Default 15 s for a message, 40 s for an upload. Milliseconds. */
   timeouts?: { readonly sendMs: number; readonly uploadMs: number };
 }
 
-/** What came of a message: it was taken, or why not. */
+/** What came of a message, after one attempt or two: it was taken, or why not. `send`: the first one. */
 export type Sent = { readonly send: Send } & ({ readonly messageId: string; readonly failure?: undefined } | { readonly messageId?: undefined; readonly failure: SendFailure });
 
 const sendsAtOnce = { max: 32, maxQueued: 500, maxWaitMs: 10_000 };
 const resendsTogether = 5;
 const pollBackoff = { firstMs: 200, maxMs: 5_000 };
+/** Also what a provider may ask for. */
 const resendBackoff = { firstMs: 60_000, maxMs: 3_600_000 };
-const maxResendTries = 6;
+/** What was to be known so long ago is not sent any more. */
+const resentWithinMs = 86_400_000;
 /** Whoever takes over from one that is slower than this, and not dead, finds the resend begun, or begins it in its place. */
 const resendLeaseMs = 15_000;
 const stopMs = 1_500;
@@ -63,15 +65,14 @@ export class TemplateSender {
   readonly #running = new InFlight();
   readonly #limiter = new Limiter(sendsAtOnce);
   readonly #stopping = new AbortController();
-  /** Milliseconds for an upload, a message, and what is between them. */
+  /** Milliseconds for an upload, after that of somebody else, for a message, and for what is between them. */
   readonly #attemptMs: number;
 
   /** Begins at once. */
-  constructor({ pollMs = 2_000, now = Date.now, timeouts = { sendMs: 20_000, uploadMs: 50_000 }, ...options }: TemplateSenderOptions) {
+  constructor({ pollMs = 2_000, now = Date.now, timeouts = { sendMs: 15_000, uploadMs: 40_000 }, ...options }: TemplateSenderOptions) {
     this.#options = { ...options, pollMs, now, timeouts };
-    const { log, namedHosts } = options;
+    const { log, fetch } = options;
     const { sendMs, uploadMs } = timeouts;
-    const fetch = new GuardedFetch({ allowedHosts: namedHosts });
     const { signal } = this.#stopping;
     setMaxListeners(0, signal);
     const postWithin =
@@ -79,7 +80,7 @@ export class TemplateSender {
       (url, headers, body) =>
         fetch.post({ url, headers, signal, answerMs: ms, idleMs: ms, totalMs: ms }, body, providerAnswer);
     this.#post = postWithin(sendMs);
-    this.#attemptMs = uploadMs + sendMs + marginMs;
+    this.#attemptMs = 2 * uploadMs + sendMs + marginMs;
     this.#handles = new Handles({ ...options, store: options.handles, post: postWithin(uploadMs), now, signal, uploadMs });
     this.#poller = new Poller({
       look: () => this.#next(),
@@ -103,33 +104,38 @@ export class TemplateSender {
   /** How messages fare. Those that were not sent here are left alone. @throws what the stores throw. */
   async report(updates: readonly StatusUpdate[]): Promise<void> {
     const { sends, provider, now } = this.#options;
-    for (const update of updates) {
-      // oxlint-disable-next-line no-await-in-loop -- in the order in which they are told
-      const reported = await sends.report(provider, update, new Date(now()));
-      if (reported === 'resend') this.#poller.wake();
-      // oxlint-disable-next-line no-await-in-loop
-      if (update.failure && reported !== 'unknown' && reported !== 'nothing') await this.#countFailure(update.failure, 'template_failed');
+    const reported = await sends.report(provider, updates, new Date(now()));
+    if (reported.includes('resend')) this.#poller.wake();
+    const failures = updates.flatMap(({ failure }, index) => (failure && ['noted', 'resend'].includes(reported[index] ?? '') ? failure : []));
+    for (const failure of failures) {
+      // oxlint-disable-next-line no-await-in-loop -- counts are buffered
+      await this.#countFailure(failure, 'template_failed');
     }
   }
 
-  /** Uploads anew what will end within seven days: `files`, and what was sent with lately. How many there were, and how many could not be had. */
-  async checkHandles(files: readonly HeaderFile[]): Promise<{ checked: number; failed: number }> {
+  /**
+   * Uploads anew what will end within seven days: `files`, and what was sent with lately. How many there were, and how many could not be had.
+   * Ends early when `signal` aborts.
+   */
+  async checkHandles(files: readonly HeaderFile[], signal?: AbortSignal): Promise<{ checked: number; failed: number }> {
     const all = new Map([...files, ...(await this.#handles.ending())].map((file) => [file.sha256, file]));
-    let failed = 0;
+    let [checked, failed] = [0, 0];
     for (const file of all.values()) {
+      if (signal?.aborted || this.#stopping.signal.aborted) break;
       // oxlint-disable-next-line no-await-in-loop -- a provider is not to be called by many at once for what nobody waits for
-      const failure = await this.#handles.of(file).then(() => undefined, (error: unknown) => error);
-      if (failure !== undefined && !(failure instanceof SendFailure)) throw failure;
-      if (failure) failed += 1;
+      const handle = await this.#handles.of(file).catch(asSendFailure);
+      checked += 1;
+      if (handle instanceof SendFailure) failed += 1;
     }
-    return { checked: all.size, failed };
+    return { checked, failed };
   }
 
   /** Waits a moment for what goes on, then ends it. Idempotent, never rejects. */
   async stop(): Promise<void> {
-    await Promise.all([this.#poller.stop(), this.#running.idle(stopMs)]);
-    this.#stopping.abort();
+    const stopped = this.#poller.stop();
     await this.#running.idle(stopMs);
+    this.#stopping.abort();
+    await Promise.all([stopped, this.#running.idle(stopMs)]);
   }
 
   async #send(asked: NewSend): Promise<Sent> {
@@ -149,7 +155,7 @@ export class TemplateSender {
     // For as long as it may take: somebody waits for it here.
     const resend = await sends.endAndResend(send.id, first.failure, new Date(now()), new Date(now() + this.#attemptMs));
     const second = resend && (await this.#resend(resend));
-    return second instanceof SendFailure || !second ? first : second;
+    return second instanceof SendFailure || !second ? first : { ...second, send };
   }
 
   /** Asks the provider, once, and writes down what came of it; a failure of the media, of a first attempt, is left to the caller. */
@@ -165,13 +171,18 @@ export class TemplateSender {
       const isUnknown = failure.kind === 'unknown';
       await this.#countFailure(failure, isUnknown ? 'template_unknown' : 'template_failed');
       const isRepeated = failure.kind === 'media' && file !== undefined && send.resendOf === undefined;
-      if (!isRepeated) await sends.end(send.id, { state: isUnknown ? 'UNKNOWN' : 'FAILED', failure }, new Date(now()));
+      if (!isRepeated) await this.#write(send, sends.end(send.id, { state: isUnknown ? 'UNKNOWN' : 'FAILED', failure }, new Date(now())));
       return { send, failure };
     }
-    await sends.accept(send.id, messageId, new Date(now()));
-    if (file) await this.#handles.used(file);
+    await this.#write(send, sends.accept(send.id, messageId, new Date(now())));
+    if (file) await this.#write(send, this.#handles.used(file));
     await this.#count({ template_accepted: 1 });
     return { send, messageId };
+  }
+
+  /** What has happened is told, also when it cannot be written down: then it stays unknown here, until a status says more. */
+  async #write({ id }: Send, writing: Promise<void>): Promise<void> {
+    await writing.catch((error: unknown) => this.#options.log.error({ err: error, sendId: id }, 'what came of a template message could not be written down'));
   }
 
   /** Of a resend that is this instance's. The failure of the refresh, where that failed. Undefined: somebody else has begun it. */
@@ -191,23 +202,28 @@ export class TemplateSender {
     return this.#attempt({ ...resend, header: { ...header, handle } });
   }
 
-  /** Whoever waits for it is told of the failure; what a status has asked for is tried again later. */
-  async #withoutHandle({ id, tries }: Send, failure: SendFailure): Promise<void> {
-    const { sends, now } = this.#options;
-    const isOver = tries === 0 || tries >= maxResendTries || failure.kind === 'rejected';
-    if (isOver) return sends.end(id, { state: 'FAILED', failure }, new Date(now()));
-    await sends.postpone(id, new Date(now() + (failure.retryAfterMs ?? backoffMs(tries, resendBackoff))));
+  /** Whoever waits for it is told of the failure; what a status has asked for is tried again later, for a day. */
+  async #withoutHandle({ id, tries, createdAt }: Send, failure: SendFailure): Promise<void> {
+    const { sends, log, now } = this.#options;
+    const isWaitedFor = tries === 0;
+    if (!isWaitedFor && failure.kind !== 'rejected' && now() - createdAt.getTime() < resentWithinMs) {
+      const waitMs = Math.max(failure.retryAfterMs ?? 0, backoffMs(tries, resendBackoff));
+      await sends.postpone(id, new Date(now() + Math.min(waitMs, resendBackoff.maxMs)));
+    } else if (await sends.giveUp(id, failure, new Date(now()))) {
+      log.warn({ sendId: id, kind: failure.kind, code: failure.providerCode }, 'a template message is not sent once more: its media cannot be had');
+      await this.#countFailure(failure, 'template_failed');
+    }
   }
 
   /** False: nothing was due. */
   async #next(): Promise<boolean> {
-    const { provider, sends, log, now } = this.#options;
+    const { provider, channel, sends, log, now } = this.#options;
     const abandoned = await sends.abandon(provider, new Date(now() - this.#attemptMs), new Date(now()));
     if (abandoned > 0) {
       log.warn({ messages: abandoned }, 'it is not known whether template messages were sent: the service ended meanwhile');
       await this.#count({ template_unknown: abandoned });
     }
-    const due = await sends.claim(provider, new Date(now()), new Date(now() + resendLeaseMs), resendsTogether);
+    const due = await sends.claim(provider, channel.account, new Date(now()), new Date(now() + resendLeaseMs), resendsTogether);
     const results = await Promise.allSettled(due.map((resend) => this.#running.track(this.#resend(resend))));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;

@@ -7,13 +7,14 @@ import { extensionOf } from '../files/file-names.js';
 import { typesOfExtension } from '../files/type-table.js';
 import type { Library } from '../library.js';
 import { sendPolicies, type SendFailure } from './send-failure.js';
-import type { HeaderFile, SendHeader } from './send-store.js';
+import type { HeaderFile, Send, SendHeader, SendStore } from './send-store.js';
 import type { HeaderType, OutgoingFile, TemplateChannel } from './template-channel.js';
 import type { TemplateRules } from './template-rules.js';
 import type { TemplateSender } from './template-sender.js';
 
 export interface TemplatesOptions {
   rules: TemplateRules;
+  sends: Pick<SendStore, 'attempts'>;
   library: Pick<Library, 'findById'>;
   /** Those of the providers that send; the first one sends. */
   senders: readonly Pick<TemplateSender, 'send' | 'checkHandles' | 'channel'>[];
@@ -25,9 +26,8 @@ export interface SendRequest {
   readonly template: string;
   readonly language: string;
   readonly parameters: readonly string[];
-  /** At most one of both; empty: that of the template's rule. The id of a stored media, or a URL that the provider fetches. */
-  readonly headerMediaId: string;
-  readonly headerUrl: string;
+  /** By the id of a stored media, or by a URL that the provider fetches. Undefined: that of the template's rule. */
+  readonly header: { readonly mediaId: string } | { readonly url: string } | undefined;
 }
 
 /** `sendId`: ours. `messageId`: the provider's, which has taken the message. */
@@ -49,9 +49,20 @@ const request = z.object({
   template: identifier,
   language: identifier,
   parameters: z.array(z.string().min(1, 'must not be empty').max(maxParameterLength, `must have at most ${maxParameterLength} characters`)).max(maxParameters, `must be at most ${maxParameters}`),
-  headerMediaId: z.union([z.literal(''), identifier]),
-  headerUrl: z.union([z.literal(''), z.url({ protocol: /^https$/, error: 'must be a URL that begins with https://' }).max(maxUrlLength, `must have at most ${maxUrlLength} characters`)], 'must be a URL that begins with https://'),
 });
+
+const headerMediaId = identifier;
+const headerUrl = z
+  .url({ protocol: /^https$/, error: 'must be a URL that begins with https://' })
+  .max(maxUrlLength, `must have at most ${maxUrlLength} characters`)
+  // As it is sent: what was typed may have in it what a URL has not.
+  .transform((url) => new URL(url).href);
+
+/** An attempt to send a message, as operators see it. */
+export type Attempt = Pick<Send, 'id' | 'resendOf' | 'state' | 'messageId' | 'to' | 'template' | 'language' | 'reason' | 'providerCode' | 'createdAt'> & {
+  /** The provider's id of the media in the header. */
+  readonly mediaId: string | undefined;
+};
 
 export class Templates {
   readonly #options: TemplatesOptions;
@@ -62,33 +73,44 @@ export class Templates {
 
   /** Not idempotent. What the provider refuses is an answer. @throws AppError BAD_USER_INPUT, NOT_FOUND, RATE_LIMITED; and what the stores throw. */
   async send(asked: SendRequest): Promise<SendResult> {
-    const { to, template, language, parameters, headerMediaId, headerUrl } = checked(asked);
+    const { to, template, language, parameters } = checked('The message', request, asked);
     const [sender] = this.#options.senders;
     if (!sender) throw new AppError('NOT_FOUND', 'No provider that sends template messages is configured.');
-    const { name, locale, mediaId = '' } = this.#options.rules.of(template, language);
-    const header = headerUrl === '' ? await this.#mediaHeader(headerMediaId || mediaId, sender.channel) : urlHeader(headerUrl, sender.channel);
+    const { name, locale, mediaId } = this.#options.rules.of(template, language);
+    const header = await this.#headerOf(asked.header ?? (mediaId === undefined ? undefined : { mediaId }), sender.channel);
     const { send, messageId, failure } = await sender.send({ to, template, language, name, locale, parameters, header }).catch(tooMany);
     return failure ? { sendId: send.id, error: errorOf(failure) } : { sendId: send.id, messageId };
   }
 
-  /** Uploads anew the media of templates whose handles end within seven days, and those that were sent with lately. Idempotent. */
-  async checkHandles(): Promise<{ checked: number; failed: number }> {
+  /** Uploads anew the media of templates whose handles end within seven days, and those that were sent with lately. Ends early when `signal` aborts. Idempotent. */
+  async checkHandles(signal?: AbortSignal): Promise<{ checked: number; failed: number }> {
     const { rules, library, senders } = this.#options;
     const media = await Promise.all(rules.mediaIds.map((id) => library.findById(id)));
     const files = media.flatMap((found) => (found ? [fileOf(found)] : []));
     const totals = { checked: rules.mediaIds.length - files.length, failed: rules.mediaIds.length - files.length };
     for (const sender of senders) {
       // oxlint-disable-next-line no-await-in-loop -- each waits for its provider
-      const { checked: count, failed } = await sender.checkHandles(files);
+      const { checked: count, failed } = await sender.checkHandles(files.filter((file) => typeof sender.channel.headerOf(file) === 'string'), signal);
       totals.checked += count;
       totals.failed += failed;
     }
     return totals;
   }
 
-  async #mediaHeader(id: string, channel: Pick<TemplateChannel, 'headerOf'>): Promise<SendHeader | undefined> {
-    if (id === '') return undefined;
-    const media = await this.#options.library.findById(id);
+  /** Of the message with this `sendId`, of whichever attempt: one or two, the first one first. @throws AppError NOT_FOUND */
+  async attempts(sendId: string): Promise<Attempt[]> {
+    const attempts = await this.#options.sends.attempts(sendId);
+    if (attempts.length === 0) throw new AppError('NOT_FOUND', 'There is no such message.');
+    return attempts.map(({ id, resendOf, state, messageId, to, template, language, reason, providerCode, createdAt, header }) => {
+      const mediaId = header?.file && header.handle;
+      return { id, resendOf, state, messageId, to, template, language, mediaId, reason, providerCode, createdAt };
+    });
+  }
+
+  async #headerOf(asked: SendRequest['header'], channel: Pick<TemplateChannel, 'headerOf'>): Promise<SendHeader | undefined> {
+    if (!asked) return undefined;
+    if ('url' in asked) return urlHeader(checked('headerUrl', headerUrl, asked.url), channel);
+    const media = await this.#options.library.findById(checked('headerMediaId', headerMediaId, asked.mediaId));
     if (!media) throw new AppError('NOT_FOUND', 'There is no file with the id of the header.');
     const file = fileOf(media);
     return { type: typeOf(file, channel), fileName: file.fileName, file, handle: undefined };
@@ -96,14 +118,11 @@ export class Templates {
 }
 
 /** @throws AppError BAD_USER_INPUT */
-function checked(asked: SendRequest): z.output<typeof request> {
-  const parsed = request.safeParse(asked);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new AppError('BAD_USER_INPUT', `${String(issue?.path[0] ?? 'The message')} ${issue?.message ?? 'is not usable'}.`);
-  }
-  if (parsed.data.headerMediaId !== '' && parsed.data.headerUrl !== '') throw new AppError('BAD_USER_INPUT', 'At most one of headerMediaId and headerUrl can be given.');
-  return parsed.data;
+function checked<T>(name: string, type: z.ZodType<T>, value: unknown): T {
+  const parsed = type.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new AppError('BAD_USER_INPUT', `${String(issue?.path[0] ?? name)} ${issue?.message ?? 'is not usable'}.`);
 }
 
 function fileOf({ sha256, mimeType, fileName, size }: HeaderFile): HeaderFile {
@@ -118,10 +137,19 @@ function typeOf(file: OutgoingFile, channel: Pick<TemplateChannel, 'headerOf'>):
 
 /** Its type is that of its extension: nothing of it is fetched here. */
 function urlHeader(link: string, channel: Pick<TemplateChannel, 'headerOf'>): SendHeader {
-  const fileName = new URL(link).pathname.split('/').at(-1) ?? '';
+  const fileName = decoded(new URL(link).pathname.split('/').at(-1) ?? '');
   const [mimeType] = typesOfExtension(extensionOf(fileName)) ?? [];
   if (mimeType === undefined) throw new AppError('BAD_USER_INPUT', 'The path of headerUrl must end with the extension of its type, such as .mp4 or .pdf.');
   return { type: typeOf({ mimeType, fileName, size: 0 }, channel), fileName, link };
+}
+
+/** As a person reads it, where it can be. */
+function decoded(segment: string): string {
+  try {
+    return identifier.parse(decodeURIComponent(segment));
+  } catch {
+    return segment;
+  }
 }
 
 function errorOf({ kind, message, providerCode }: SendFailure): SendError {

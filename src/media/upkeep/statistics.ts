@@ -4,7 +4,7 @@
  */
 import type { Stats } from '../../contract/generated/media/v1/Stats.js';
 import { hitRate } from '../import/hit-rate.js';
-import type { CounterName, Counters } from '../rows/counters.js';
+import { errorCounterPrefix, type CounterName, type Counters } from '../rows/counters.js';
 import type { SqlDatabase } from '../rows/sql-database.js';
 import { formatBytes } from './byte-size.js';
 
@@ -92,7 +92,9 @@ function sum(amounts: readonly Amount[]): Amount {
 
 /** The statistics as one flat object, for `/media/stats` and for the command line. */
 export function statisticsDocument({ files, blobs, bytes, types, counters }: StoredStats) {
-  const { total_requests, cache_hits, api_calls, failed_calls, expired_media, ...others } = counters;
+  const { total_requests, cache_hits, api_calls, failed_calls, expired_media, ...rest } = counters;
+  const others = Object.entries(rest).filter(([name]) => !name.startsWith(errorCounterPrefix));
+  const errors = Object.entries(rest).filter(([name, count]) => name.startsWith(errorCounterPrefix) && count > 0);
   return {
     total_requests,
     cache_hits,
@@ -100,7 +102,9 @@ export function statisticsDocument({ files, blobs, bytes, types, counters }: Sto
     failed_calls,
     expired_media,
     cache_hit_rate: hitRate(counters),
-    ...others,
+    ...Object.fromEntries(others),
+    // By their codes, those that there were.
+    provider_errors: Object.fromEntries(errors.map(([name, count]) => [name.slice(errorCounterPrefix.length), count])),
     files,
     blobs,
     bytes,

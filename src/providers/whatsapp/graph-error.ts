@@ -61,7 +61,8 @@ const deadDetails = /media attachment id|does not exist|expired/i;
 /** As it stands in answers, and in the `errors` of webhooks. */
 export const graphError = z
   .object({
-    code: z.number(),
+    // What is larger is none of theirs, and fits into nothing that keeps it.
+    code: z.int32(),
     error_subcode: z.number().optional(),
     title: z.string().default(''),
     message: z.string().default(''),

@@ -1,12 +1,15 @@
 /**
  * What an error of the Graph API means for a message that was sent, in the answer or in a status later.
- * Invariant: throttling and refused tokens are never taken for a media that has ended, whatever the operator lists.
+ * Invariant: throttling, refused tokens and failures that may pass are never taken for a media that has ended, whatever the operator lists.
  */
 import { SendFailure, type SendFailureKind } from '../../media/templates/send-failure.js';
 import type { GraphError, GraphErrorKind } from './graph-error.js';
 
 export interface SendErrors {
-  failureOf(error: GraphError, retryAfterMs?: number): SendFailure;
+  /** Of an answer: what may pass leaves it open whether the message was sent. `retryAfterMs`: as the provider asks for. */
+  ofAnswer(error: GraphError, retryAfterMs: number | undefined): SendFailure;
+  /** Of a status: whatever it says, the message was not delivered. Undefined: it says no error. */
+  ofStatus(error: GraphError | undefined): SendFailure;
 }
 
 export interface RefreshRules {
@@ -38,20 +41,27 @@ const sentences: Readonly<Record<SendFailureKind, string>> = {
 
 /** Says that a permission is missing; the codes of tokens are others. */
 const permissionMissing = 131_005;
+/** Of those who were to be sent to. */
+const phoneNumbers = /\d{7,15}/g;
 
 export function createSendErrors({ codes, patterns }: RefreshRules): SendErrors {
   const listed = new Set(codes);
   const kindOf = ({ kind, code, details }: GraphError): SendFailureKind => {
-    if (kind === 'throttled' || (kind === 'unauthorised' && code !== permissionMissing)) return kind;
+    if (kind === 'throttled' || kind === 'transient' || (kind === 'unauthorised' && code !== permissionMissing)) return kinds[kind];
     if (code !== undefined && listed.has(code)) return 'media';
     const isOfRequest = kind === 'dead-id' || kind === 'media' || (kind === 'unknown' && code !== undefined);
     return isOfRequest && patterns.test(details) ? 'media' : kinds[kind];
   };
   return {
-    failureOf(error, retryAfterMs) {
+    ofAnswer: (error, retryAfterMs) => failure(kindOf(error), error, retryAfterMs),
+    ofStatus: (error = { kind: 'unknown', code: undefined, details: '' }) => {
       const kind = kindOf(error);
-      const code = error.code === undefined ? '' : ` (code ${error.code})`;
-      return new SendFailure(kind, `${sentences[kind]}${code}.`, { providerCode: error.code, retryAfterMs, cause: new Error(error.details || 'no details') });
+      return failure(kind === 'unknown' ? 'rejected' : kind, error);
     },
   };
+}
+
+function failure(kind: SendFailureKind, { code, details }: GraphError, retryAfterMs?: number): SendFailure {
+  const sentence = `${sentences[kind]}${code === undefined ? '' : ` (code ${code})`}.`;
+  return new SendFailure(kind, sentence, { providerCode: code, retryAfterMs, cause: new Error(details.replace(phoneNumbers, '…') || 'no details') });
 }

@@ -3,6 +3,7 @@
  * Sources: the provider's references of `/messages` and `/media`.
  */
 import { z } from 'zod';
+import { identifier } from '../../contract/identifier.js';
 import { parseRetryAfter } from '../../media/import/import-failure.js';
 import type { ProviderAnswer } from '../../media/import/provider-call.js';
 import { SendFailure } from '../../media/templates/send-failure.js';
@@ -35,13 +36,13 @@ const accepted: Readonly<Record<HeaderType, { readonly takes: (mimeType: string)
   document: { takes: (type) => type === 'application/pdf' || type === 'text/plain' || office.test(type), maxBytes: 100 * megabyte, what: 'PDF, text and office documents' },
 };
 
-const uploaded = z.object({ id: z.union([z.string().min(1), z.number()]).transform(String) });
-const taken = z.object({ messages: z.tuple([z.object({ id: z.string().min(1) })], z.unknown()) });
+const uploaded = z.object({ id: z.union([z.string(), z.number()]).transform(String).pipe(identifier) });
+const taken = z.object({ messages: z.tuple([z.object({ id: identifier })], z.unknown()) });
 
 export function createWhatsAppChannel({ settings, accessToken, phoneNumberId, errors, now = Date.now }: WhatsAppChannelOptions): TemplateChannel {
   const base = `${settings.GRAPH_BASE_URL}/${settings.GRAPH_API_VERSION}/${encodeURIComponent(phoneNumberId)}`;
   const headers = { authorization: `Bearer ${accessToken}` };
-  const failureOf = ({ status, retryAfter }: ProviderAnswer, body: unknown): SendFailure => errors.failureOf(readGraphError(status, body), parseRetryAfter(retryAfter, now()));
+  const failureOf = ({ status, retryAfter }: ProviderAnswer, body: unknown): SendFailure => errors.ofAnswer(readGraphError(status, body), parseRetryAfter(retryAfter, now()));
   return {
     account: phoneNumberId,
     headerOf,

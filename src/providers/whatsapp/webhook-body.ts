@@ -65,7 +65,7 @@ function readStatus(raw: unknown, sendErrors: SendErrors): StatusUpdate | undefi
   const told = data && Object.hasOwn(statuses, data.status) ? statuses[data.status] : undefined;
   if (!data || !told) return undefined;
   const [error] = data.errors.filter((one) => one !== undefined);
-  const failure = told === 'failed' ? sendErrors.failureOf(error ?? { kind: 'unknown', code: undefined, details: '' }) : undefined;
+  const failure = told === 'failed' ? sendErrors.ofStatus(error) : undefined;
   return { messageId: data.id, sendId: data.biz_opaque_callback_data, status: told, failure };
 }
 

@@ -1,5 +1,9 @@
 /** The proxy: the bytes of a message's media by the id of the message, imported when somebody asks for them first. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { createSqlMessageStore } from '../../../src/media/rows/sql-message-store.js';
+import { openSqliteDatabase } from '../../../src/media/rows/sqlite-database.js';
 import { Harness } from '../harness.js';
 import { somePng } from '../import/import-bench.js';
 import { startFakeWhatsApp, type FakeWhatsApp, type Received } from '../../support/fake-whatsapp.js';
@@ -36,7 +40,7 @@ describe('GET /api/media/messages/:id', () => {
     return sent.id;
   };
 
-  it('S1: gives the bytes, ranges of them too, whoever asks first and how many do', async () => {
+  it('S1: the cached path, source A: gives the bytes, ranges of them too, whoever asks first and how many do', async () => {
     const id = await tell();
     const answers = await Promise.all(Array.from({ length: 10 }, () => get(id)));
     for (const answer of answers) {
@@ -72,6 +76,23 @@ describe('GET /api/media/messages/:id', () => {
     await deliver(harness.http.url, bodyOf(entryOf(sent)));
     const answer = await get(sent.id);
     expect([answer.status, await answer.json()]).toEqual([404, { code: 'NOT_FOUND', message: 'The provider named no media with the message.', retryable: false, expired: false }]);
+  });
+
+  it.each([
+    ['B, where a URL should be', () => ({ url: ` ${received.id} ` }), '{}'],
+    ['C, in what the provider has said', () => ({ url: 'https://lookaside.fbsbx.com/x' }), undefined],
+  ])('S1: the id of a media is found in source %s, of a message that was stored without it', async (_source, media, rawPayload) => {
+    const [id, other] = [newWamid(), newWamid()];
+    const raw = rawPayload ?? JSON.stringify({ id, type: 'image', image: { id: received.id } });
+    const stored = { provider: 'whatsapp', from: '1555', type: 'image', sentAt: undefined, media: { id: undefined, problem: 'There is none.', sha256: undefined, fileName: undefined, ...media() } };
+    const database = await openSqliteDatabase(join(harness.dir.path, 'media.db'), pino({ level: 'silent' }));
+    await createSqlMessageStore(database).add([{ ...stored, id, rawPayload: raw }, { ...stored, id: other, media: { ...stored.media, url: undefined }, rawPayload: '{"type":"image","image":{}}' }], new Date());
+    await database.stop();
+    const answer = await get(id);
+    expect([answer.status, Buffer.from(await answer.arrayBuffer())]).toEqual([200, bytes]);
+    // And where none says it, it is missing.
+    const missing = await get(other);
+    expect([missing.status, await missing.json()]).toMatchObject([404, { code: 'NOT_FOUND', message: 'There is none.' }]);
   });
 
   it('goes on with the import when the client has left', async () => {

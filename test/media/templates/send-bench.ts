@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { createSqlHandleStore } from '../../../src/media/rows/sql-handle-store.js';
 import { createSqlSendStore } from '../../../src/media/rows/sql-send-store.js';
+import { GuardedFetch } from '../../../src/media/import/guarded-fetch.js';
 import type { Counters } from '../../../src/media/rows/counters.js';
 import type { Media } from '../../../src/media/rows/media-store.js';
 import type { Send, SendStore } from '../../../src/media/templates/send-store.js';
@@ -29,6 +30,8 @@ export interface SendBenchOptions {
   env?: Record<string, string>;
   /** Default none. */
   rules?: TemplateRules;
+  /** Default 400 ms each. */
+  timeouts?: { readonly sendMs: number; readonly uploadMs: number };
 }
 
 export class SendBench {
@@ -48,8 +51,8 @@ export class SendBench {
     this.#options = options;
   }
 
-  static async start({ env = {}, rules }: SendBenchOptions = {}): Promise<SendBench> {
-    return new SendBench(await startFakeWhatsApp(), await ImportBench.start(), { env, rules: rules ?? (await TemplateRules.read(undefined)) });
+  static async start({ env = {}, rules, timeouts = { sendMs: 400, uploadMs: 400 } }: SendBenchOptions = {}): Promise<SendBench> {
+    return new SendBench(await startFakeWhatsApp(), await ImportBench.start(), { env, timeouts, rules: rules ?? (await TemplateRules.read(undefined)) });
   }
 
   get counters(): Counters {
@@ -64,7 +67,7 @@ export class SendBench {
 
   /** An instance of the service, as far as it sends. */
   instance(): Instance {
-    const { env, rules } = this.#options;
+    const { env, rules, timeouts } = this.#options;
     const { fake, stores } = this;
     const settings = readSettings({ ...fake.env, ...env }, ['media']);
     const now = (): number => Date.now() + this.#ahead;
@@ -73,7 +76,7 @@ export class SendBench {
     const sender = new TemplateSender({
       provider: 'whatsapp',
       channel,
-      namedHosts: [fake.host.host],
+      fetch: new GuardedFetch({ allowedHosts: [fake.host.host] }),
       sends: this.sends,
       handles: createSqlHandleStore(stores.database),
       blobs: stores.blobs,
@@ -81,9 +84,9 @@ export class SendBench {
       log: pino({ level: 'debug' }, { write: (line: string) => void this.log.push(line) }),
       pollMs: 5,
       now,
-      timeouts: { sendMs: 400, uploadMs: 400 },
+      timeouts,
     });
-    const instance = { sender, templates: new Templates({ rules, library: stores.library, senders: [sender] }) };
+    const instance = { sender, templates: new Templates({ rules, sends: this.sends, library: stores.library, senders: [sender] }) };
     this.#instances.push(instance);
     return instance;
   }
@@ -107,7 +110,7 @@ export class SendBench {
 }
 
 export function request(fields: Partial<SendRequest> = {}): SendRequest {
-  return { to: '+15550100001', template: 'welcome', language: 'en', parameters: ['Ann'], headerMediaId: '', headerUrl: '', ...fields };
+  return { to: '+15550100001', template: 'welcome', language: 'en', parameters: ['Ann'], header: undefined, ...fields };
 }
 
 async function* chunked(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {

@@ -8,6 +8,7 @@ import type { StatusUpdate } from '../../../src/media/templates/template-channel
 import { TemplateRules } from '../../../src/media/templates/template-rules.js';
 import { failureOf } from '../import/import-bench.js';
 import { tempDir, waitFor } from '../../support/wait.js';
+import type { UploadTrouble } from '../../support/fake-whatsapp-sending.js';
 import { dayMs, request, SendBench, someVideo } from './send-bench.js';
 
 let bench: SendBench;
@@ -27,10 +28,10 @@ describe('S2', () => {
   it('a template with a valid media is sent once', async () => {
     const bytes = someVideo();
     const { id: headerMediaId } = await bench.store(bytes);
-    const result = await bench.instance().templates.send(request({ to: '15550100001', template: 'onboarding', language: 'en', parameters: ['John', 'ß'], headerMediaId }));
+    const result = await bench.instance().templates.send(request({ to: '15550100001', template: 'onboarding', language: 'en', parameters: ['John', 'ß'], header: { mediaId: headerMediaId } }));
     const { taken, uploads } = bench.fake.sending;
     expect(uploads).toMatchObject([{ bytes, mimeType: 'video/mp4', fileName: 'welcome.mp4' }]);
-    expect(taken).toEqual([{ id: result.messageId, sendId: result.sendId, to: '+15550100001', name: 'onboarding', locale: 'en', handle: uploads[0]?.handle, link: undefined, parameters: ['John', 'ß'] }]);
+    expect(taken).toEqual([{ id: result.messageId, sendId: result.sendId, to: '+15550100001', name: 'onboarding', locale: 'en', handle: uploads[0]?.handle, link: undefined, fileName: undefined, parameters: ['John', 'ß'] }]);
     expect(await bench.attempts(result.sendId)).toMatchObject([{ state: 'ACCEPTED', to: '+15550100001', language: 'en', messageId: result.messageId, header: { handle: uploads[0]?.handle } }]);
   });
 
@@ -38,10 +39,10 @@ describe('S2', () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
     const { templates } = bench.instance();
-    await templates.send(request({ headerMediaId }));
+    await templates.send(request({ header: { mediaId: headerMediaId } }));
     const [old] = sending.uploads;
     sending.kill(old?.handle ?? '');
-    const result = await templates.send(request({ headerMediaId }));
+    const result = await templates.send(request({ header: { mediaId: headerMediaId } }));
     const fresh = sending.uploads[1];
     expect([result.error, sending.sendCalls(), sending.uploadCalls()]).toEqual([undefined, 3, 2]);
     expect(sending.taken.map(({ handle }) => handle)).toEqual([old?.handle, fresh?.handle]);
@@ -57,7 +58,7 @@ describe('S2', () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
     sending.onSend('code 131053');
-    const result = await bench.instance().templates.send(request({ headerMediaId }));
+    const result = await bench.instance().templates.send(request({ header: { mediaId: headerMediaId } }));
     expect(result).toMatchObject({ error: { code: 'SEND_FAILED', providerCode: 131_053 } });
     expect(sending.sendCalls()).toBe(2);
     // Nor when statuses tell of it.
@@ -70,9 +71,9 @@ describe('S2', () => {
     const { sending } = bench.fake;
     const { templates, sender } = bench.instance();
     sending.onSend('code 131053', undefined);
-    const refused = await templates.send(request({ headerUrl: 'https://cdn.example.com/a.mp4' }));
+    const refused = await templates.send(request({ header: { url: 'https://cdn.example.com/a.mp4' } }));
     expect(refused.error?.code).toBe('SEND_FAILED');
-    const taken = await templates.send(request({ headerUrl: 'https://cdn.example.com/a.mp4' }));
+    const taken = await templates.send(request({ header: { url: 'https://cdn.example.com/a.mp4' } }));
     expect(sending.taken).toMatchObject([{ link: 'https://cdn.example.com/a.mp4', handle: undefined }]);
     await sender.report([media(taken.messageId ?? '')]);
     expect([await statesOf(taken.sendId), sending.sendCalls(), sending.uploadCalls()]).toEqual([['FAILED'], 2, 0]);
@@ -107,7 +108,7 @@ describe('a handle', () => {
     const { id: headerMediaId } = await bench.store();
     const { templates } = bench.instance();
     const send = async (): Promise<number> => {
-      expect((await templates.send(request({ headerMediaId }))).error).toBeUndefined();
+      expect((await templates.send(request({ header: { mediaId: headerMediaId } }))).error).toBeUndefined();
       return sending.uploadCalls();
     };
     expect(await send()).toBe(1);
@@ -122,12 +123,12 @@ describe('a handle', () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
     const { templates } = bench.instance();
-    await templates.send(request({ headerMediaId }));
+    await templates.send(request({ header: { mediaId: headerMediaId } }));
     sending.onUpload('status 503');
     bench.pass(29 * dayMs);
-    expect((await templates.send(request({ headerMediaId }))).error).toBeUndefined();
+    expect((await templates.send(request({ header: { mediaId: headerMediaId } }))).error).toBeUndefined();
     bench.pass(dayMs);
-    expect((await templates.send(request({ headerMediaId }))).error).toMatchObject({ code: 'SEND_FAILED', retryable: true });
+    expect((await templates.send(request({ header: { mediaId: headerMediaId } }))).error).toMatchObject({ code: 'SEND_FAILED', retryable: true });
     expect(sending.sendCalls()).toBe(2);
   });
 
@@ -135,7 +136,7 @@ describe('a handle', () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
     const [one, other] = [bench.instance(), bench.instance()];
-    const results = await Promise.all(Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? one : other).templates.send(request({ headerMediaId }))));
+    const results = await Promise.all(Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? one : other).templates.send(request({ header: { mediaId: headerMediaId } }))));
     expect(results.filter(({ messageId }) => messageId !== undefined).length).toBe(40);
     expect(sending.uploadCalls()).toBe(1);
   });
@@ -144,9 +145,9 @@ describe('a handle', () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
     const [one, other] = [bench.instance(), bench.instance()];
-    await one.templates.send(request({ headerMediaId }));
+    await one.templates.send(request({ header: { mediaId: headerMediaId } }));
     sending.kill(sending.uploads[0]?.handle ?? '');
-    const results = await Promise.all(Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? one : other).templates.send(request({ headerMediaId }))));
+    const results = await Promise.all(Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? one : other).templates.send(request({ header: { mediaId: headerMediaId } }))));
     expect(results.filter(({ messageId }) => messageId !== undefined).length).toBe(40);
     expect([sending.uploadCalls(), sending.taken.length]).toEqual([2, 41]);
   });
@@ -156,7 +157,7 @@ describe('a handle', () => {
     const { id: headerMediaId } = await bench.store();
     sending.onUpload('status 503');
     const { templates } = bench.instance();
-    const results = await Promise.all(Array.from({ length: 10 }, () => templates.send(request({ headerMediaId }))));
+    const results = await Promise.all(Array.from({ length: 10 }, () => templates.send(request({ header: { mediaId: headerMediaId } }))));
     expect(results.filter(({ error }) => error?.code === 'SEND_FAILED' && error.retryable).length).toBe(10);
     // Whoever begins after the failure was told tries for itself.
     expect(sending.uploadCalls()).toBeLessThan(10);
@@ -168,7 +169,7 @@ describe('a handle', () => {
     const bytes = someVideo();
     const [one, other] = [await bench.store(bytes), await bench.store(bytes, 'another.mp4')];
     const { templates } = bench.instance();
-    for (const { id } of [one, other]) await templates.send(request({ headerMediaId: id }));
+    for (const { id } of [one, other]) await templates.send(request({ header: { mediaId: id } }));
     expect([sending.uploadCalls(), sending.sendCalls()]).toEqual([1, 2]);
   });
 });
@@ -178,7 +179,7 @@ describe('a check of handles', () => {
     const { sending } = bench.fake;
     const [used, unused] = [await bench.store(), await bench.store()];
     const { templates, sender } = bench.instance();
-    await templates.send(request({ headerMediaId: used.id }));
+    await templates.send(request({ header: { mediaId: used.id } }));
     await sender.checkHandles([unused]);
     expect(sending.uploadCalls()).toBe(2);
     bench.pass(22 * dayMs);
@@ -193,7 +194,7 @@ describe('a check of handles', () => {
     const { sending } = bench.fake;
     const used = await bench.store();
     const { templates } = bench.instance();
-    await templates.send(request({ headerMediaId: used.id }));
+    await templates.send(request({ header: { mediaId: used.id } }));
     bench.pass(31 * dayMs);
     sending.onUpload('status 503');
     expect(await templates.checkHandles()).toEqual({ checked: 1, failed: 1 });
@@ -205,7 +206,7 @@ describe('a status', () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
     const [one, other] = [bench.instance(), bench.instance()];
-    const { sendId, messageId = '' } = await one.templates.send(request({ headerMediaId }));
+    const { sendId, messageId = '' } = await one.templates.send(request({ header: { mediaId: headerMediaId } }));
     await Promise.all([one, other, one, other].map(({ sender }) => sender.report([media(messageId), media(messageId)])));
     await untilStates(sendId, 'FAILED', 'ACCEPTED');
     await other.sender.report([media(messageId), status(messageId, 'sent')]);
@@ -220,7 +221,7 @@ describe('a status', () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
     const [one, other] = [bench.instance(), bench.instance()];
-    const sent = await Promise.all(Array.from({ length: 20 }, () => one.templates.send(request({ headerMediaId }))));
+    const sent = await Promise.all(Array.from({ length: 20 }, () => one.templates.send(request({ header: { mediaId: headerMediaId } }))));
     await Promise.all([one, other].map(({ sender }) => sender.report(sent.map(({ messageId = '' }) => media(messageId)))));
     for (const { sendId } of sent) await untilStates(sendId, 'FAILED', 'ACCEPTED');
     expect([sending.sendCalls(), sending.uploadCalls()]).toEqual([40, 2]);
@@ -231,7 +232,7 @@ describe('a status', () => {
     const { id: headerMediaId } = await bench.store();
     const { templates, sender } = bench.instance();
     sending.onSend('taken, and an answer that never ends', undefined);
-    const sent = templates.send(request({ headerMediaId }));
+    const sent = templates.send(request({ header: { mediaId: headerMediaId } }));
     await waitFor(() => sending.taken.length === 1, { what: 'the message to be taken' });
     const [{ id, sendId } = { id: '', sendId: '' }] = sending.taken;
     await sender.report([media(id, sendId)]);
@@ -244,7 +245,7 @@ describe('a status', () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
     const { templates, sender } = bench.instance();
-    const { sendId, messageId = '' } = await templates.send(request({ headerMediaId }));
+    const { sendId, messageId = '' } = await templates.send(request({ header: { mediaId: headerMediaId } }));
     sending.onUpload('status 503', 'code 190', undefined);
     await sender.report([media(messageId)]);
     const isDone = async (): Promise<boolean> => {
@@ -253,6 +254,51 @@ describe('a status', () => {
     };
     await waitFor(isDone, { what: 'the resend' });
     expect([sending.sendCalls(), sending.uploadCalls()]).toEqual([2, 4]);
+  });
+
+  it.each<UploadTrouble>(['status 429, again at once', 'status 429, again after an hour', 'status 429, again after 30 years', 'status 429, again in the year 275760', 'code 190'])(
+    'that meets %s for hours is not forgotten, and asks seldom',
+    async (trouble) => {
+      const { sending } = bench.fake;
+      const { id: headerMediaId } = await bench.store();
+      const { templates, sender } = bench.instance();
+      const { sendId, messageId = '' } = await templates.send(request({ header: { mediaId: headerMediaId } }));
+      sending.onUpload(trouble);
+      await sender.report([media(messageId)]);
+      const started = Date.now();
+      let passed = 0;
+      const hours = async (): Promise<boolean> => {
+        bench.pass(600_000);
+        passed += 1;
+        await bench.sends.find([sendId]);
+        return passed >= 36 && sending.uploadCalls() >= 4;
+      };
+      await waitFor(hours, { what: 'six hours' });
+      expect(sending.uploadCalls()).toBeLessThanOrEqual(2 + (passed * 600_000 + Date.now() - started) / 60_000);
+      sending.onUpload(undefined);
+      const isDone = async (): Promise<boolean> => {
+        bench.pass(600_000);
+        return (await statesOf(sendId)).at(-1) === 'ACCEPTED';
+      };
+      await waitFor(isDone, { what: 'the resend' });
+      expect(sending.sendCalls()).toBe(2);
+    },
+  );
+
+  it('whose resend cannot be made within a day is given up, and counted', async () => {
+    const { sending } = bench.fake;
+    const { id: headerMediaId } = await bench.store();
+    const { templates, sender } = bench.instance();
+    const { sendId, messageId = '' } = await templates.send(request({ header: { mediaId: headerMediaId } }));
+    sending.onUpload('status 503');
+    await sender.report([media(messageId)]);
+    const isOver = async (): Promise<boolean> => {
+      bench.pass(3_600_000);
+      return (await statesOf(sendId)).at(-1) === 'FAILED';
+    };
+    await waitFor(isOver, { what: 'the resend to be given up' });
+    expect([sending.sendCalls(), await statesOf(sendId)]).toEqual([1, ['FAILED', 'FAILED']]);
+    await waitFor(async () => (await bench.counters.read()).template_failed === 2, { what: 'both to be counted' });
   });
 
   it('of messages that are not ours changes nothing', async () => {
@@ -284,7 +330,7 @@ describe('what may have been sent', () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
     const { sender, templates } = bench.instance();
-    const { sendId, messageId = '' } = await templates.send(request({ headerMediaId }));
+    const { sendId, messageId = '' } = await templates.send(request({ header: { mediaId: headerMediaId } }));
     sending.onSend('taken, and no answer');
     await sender.report([media(messageId)]);
     await untilStates(sendId, 'FAILED', 'UNKNOWN');
@@ -302,16 +348,48 @@ describe('what may have been sent', () => {
   });
 });
 
+describe('a stop', () => {
+  it('ends what goes on: a resend is left to others, a message is unknown', async () => {
+    await bench.close();
+    bench = await SendBench.start({ timeouts: { sendMs: 60_000, uploadMs: 60_000 } });
+    const { sending } = bench.fake;
+    const { id: headerMediaId } = await bench.store();
+    const { templates, sender } = bench.instance();
+    const { sendId, messageId = '' } = await templates.send(request({ header: { mediaId: headerMediaId } }));
+    sending.onUpload('no answer');
+    sending.onSend('taken, and an answer that never ends');
+    await sender.report([media(messageId)]);
+    const sent = templates.send(request());
+    await waitFor(() => sending.uploadCalls() === 2 && sending.sendCalls() === 2, { what: 'both calls' });
+    const begun = performance.now();
+    await sender.stop();
+    expect(performance.now() - begun).toBeLessThan(30_000);
+    expect((await sent).error?.code).toBe('SEND_OUTCOME_UNKNOWN');
+    expect(await statesOf(sendId)).toEqual(['FAILED', 'QUEUED']);
+  });
+});
+
+describe('a link', () => {
+  it('is sent as the URL that it is, and named as a person reads it', async () => {
+    const { templates } = bench.instance();
+    await templates.send(request({ header: { url: 'https://cdn.example.com/Meine Rechnung ü.pdf' } }));
+    await templates.send(request({ header: { url: 'https://cdn.example.com/a\0b.pdf' } }));
+    expect(bench.fake.sending.taken.map(({ link, fileName }) => [link, fileName])).toEqual([
+      ['https://cdn.example.com/Meine%20Rechnung%20%C3%BC.pdf', 'Meine Rechnung ü.pdf'],
+      ['https://cdn.example.com/a%00b.pdf', 'a%00b.pdf'],
+    ]);
+  });
+});
+
 describe('what cannot be sent', () => {
   it.each([
     ['a number without its country code', { to: '0555' }, 'to must be a phone number with its country code: 7 to 15 digits.'],
     ['no template', { template: '' }, 'template must not be empty.'],
     ['an empty parameter', { parameters: [''] }, 'parameters must not be empty.'],
     ['too many parameters', { parameters: Array.from({ length: 65 }, () => 'x') }, 'parameters must be at most 64.'],
-    ['a link by plain HTTP', { headerUrl: 'http://cdn.example.com/a.mp4' }, 'headerUrl must be a URL that begins with https://.'],
-    ['a link to what no header can be', { headerUrl: 'https://cdn.example.com/a.mp3' }, 'A header can be of JPEG and PNG images, MP4 and 3GPP videos, PDF, text and office documents, not of audio/mpeg.'],
-    ['a link without an extension', { headerUrl: 'https://cdn.example.com/a' }, 'The path of headerUrl must end with the extension of its type, such as .mp4 or .pdf.'],
-    ['a media and a link', { headerMediaId: '1', headerUrl: 'https://cdn.example.com/a.mp4' }, 'At most one of headerMediaId and headerUrl can be given.'],
+    ['a link by plain HTTP', { header: { url: 'http://cdn.example.com/a.mp4' } }, 'headerUrl must be a URL that begins with https://.'],
+    ['a link to what no header can be', { header: { url: 'https://cdn.example.com/a.mp3' } }, 'A header can be of JPEG and PNG images, MP4 and 3GPP videos, PDF, text and office documents, not of audio/mpeg.'],
+    ['a link without an extension', { header: { url: 'https://cdn.example.com/a' } }, 'The path of headerUrl must end with the extension of its type, such as .mp4 or .pdf.'],
   ])('is %s: said, and not recorded', async (_what, fields, message) => {
     expect(await failureOf(bench.instance().templates.send(request(fields)))).toEqual({ code: 'BAD_USER_INPUT', message });
     expect([bench.fake.sending.sendCalls(), (await bench.counters.read()).template_sends]).toEqual([0, 0]);
@@ -319,9 +397,9 @@ describe('what cannot be sent', () => {
 
   it('is a media that is not there, or too large', async () => {
     const { templates } = bench.instance();
-    expect(await failureOf(templates.send(request({ headerMediaId: '999' })))).toEqual({ code: 'NOT_FOUND', message: 'There is no file with the id of the header.' });
+    expect(await failureOf(templates.send(request({ header: { mediaId: '999' } })))).toEqual({ code: 'NOT_FOUND', message: 'There is no file with the id of the header.' });
     const { id: headerMediaId } = await bench.store(Buffer.concat([someVideo(), Buffer.alloc(17_000_000)]));
-    expect(await failureOf(templates.send(request({ headerMediaId })))).toEqual({
+    expect(await failureOf(templates.send(request({ header: { mediaId: headerMediaId } })))).toEqual({
       code: 'BAD_USER_INPUT',
       message: 'The file is too large for a header: at most 16777216 bytes are allowed for its type.',
     });

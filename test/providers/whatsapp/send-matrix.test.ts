@@ -55,12 +55,19 @@ const ofSend: readonly (readonly [SendTrouble, Outcome])[] = [
   ['code 131000', unknown(131_000)],
   ['code 131016', unknown(131_016)],
   ['a code that nobody knows', refused(999_999)],
+  ['a code that is none', refused()],
+  ['a code with a fraction', refused()],
+  ['code 131030, with the number in its words', refused(131_030)],
   ['status 404', refused()],
   ['status 500', unknown()],
   ['status 503', unknown()],
   ['a page, with status 502', unknown()],
   ['a page, with status 200', unknown()],
   ['status 200, without an id', unknown()],
+  ['an id that cannot be kept', unknown()],
+  ['an id that is too long', unknown()],
+  ['more than 1 MB', unknown()],
+  ['more than 1 MB, with status 500', unknown()],
   ['a redirect', unknown()],
   ['a reset', unknown()],
   ['taken, and no answer', unknown()],
@@ -76,6 +83,9 @@ const ofUpload: readonly (readonly [UploadTrouble, UploadOutcome])[] = [
   ['code 10', told('SEND_FAILED', false, 10)],
   ['code 130429', told('RATE_LIMITED', true, 130_429)],
   ['status 429, again after an hour', told('RATE_LIMITED', true, undefined)],
+  ['status 429, again at once', told('RATE_LIMITED', true, undefined)],
+  ['status 429, again after 30 years', told('RATE_LIMITED', true, undefined)],
+  ['status 429, again in the year 275760', told('RATE_LIMITED', true, undefined)],
   ['code 131000', told('SEND_FAILED', true, 131_000)],
   ['status 500', told('SEND_FAILED', true, undefined)],
   ['status 503', told('SEND_FAILED', true, undefined)],
@@ -102,14 +112,14 @@ describe('a message with a stored media', () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
     sending.onSend(trouble);
-    const result = await instance.templates.send(request({ headerMediaId }));
+    const result = await instance.templates.send(request({ header: { mediaId: headerMediaId } }));
     expect(errorOf(result)).toEqual(expected);
     expect([await statesOf(result), sending.sendCalls(), sending.uploadCalls()]).toEqual([states, sends, uploads]);
     // At most what the provider has taken and not said.
     expect(sending.taken.length).toBeLessThanOrEqual(1);
 
     sending.onSend(undefined);
-    const next = await instance.templates.send(request({ headerMediaId }));
+    const next = await instance.templates.send(request({ header: { mediaId: headerMediaId } }));
     expect([next.error, sending.uploadCalls()]).toEqual([undefined, uploads]);
     expect(sending.taken.at(-1)?.handle).toBe(sending.uploads.at(keepsHandle ? 0 : -1)?.handle);
   });
@@ -119,7 +129,7 @@ describe('a message with a link', () => {
   it.each(ofSend)('%s: sent once, nothing uploaded', async (trouble, { told: expected, states }) => {
     const { sending } = bench.fake;
     sending.onSend(trouble);
-    const result = await instance.templates.send(request({ headerUrl: 'https://cdn.example.com/welcome.mp4' }));
+    const result = await instance.templates.send(request({ header: { url: 'https://cdn.example.com/welcome.mp4' } }));
     expect(errorOf(result)).toEqual(expected);
     expect([await statesOf(result), sending.sendCalls(), sending.uploadCalls()]).toEqual([states.slice(0, 1), 1, 0]);
   });
@@ -130,7 +140,7 @@ describe('a message that is sent once more', () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
     sending.onSend('code 131053', trouble);
-    const result = await instance.templates.send(request({ headerMediaId }));
+    const result = await instance.templates.send(request({ header: { mediaId: headerMediaId } }));
     expect(errorOf(result)).toEqual(expected);
     expect([await statesOf(result), sending.sendCalls(), sending.uploadCalls()]).toEqual([['FAILED', ...states.slice(0, 1)], 2, 2]);
   });
@@ -141,11 +151,11 @@ describe('an upload', () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
     sending.onUpload(trouble, undefined);
-    const result = await instance.templates.send(request({ headerMediaId }));
+    const result = await instance.templates.send(request({ header: { mediaId: headerMediaId } }));
     expect(errorOf(result)).toEqual(expected);
     expect([await statesOf(result), sending.sendCalls(), sending.uploadCalls()]).toEqual([['FAILED'], 0, 1]);
     // Nothing of it is remembered: whoever asks again may have it.
-    expect((await instance.templates.send(request({ headerMediaId }))).error).toBeUndefined();
+    expect((await instance.templates.send(request({ header: { mediaId: headerMediaId } }))).error).toBeUndefined();
   });
 
   it.each(ofUpload)('%s, when a handle is to be refreshed: the original error is told, and nothing is sent again', async (trouble) => {
@@ -153,7 +163,7 @@ describe('an upload', () => {
     const { id: headerMediaId } = await bench.store();
     sending.onUpload(undefined, trouble);
     sending.onSend('code 131053', undefined);
-    const result = await instance.templates.send(request({ headerMediaId }));
+    const result = await instance.templates.send(request({ header: { mediaId: headerMediaId } }));
     expect(errorOf(result)).toEqual(told('SEND_FAILED', false, 131_053));
     expect([await statesOf(result), sending.sendCalls(), sending.uploadCalls()]).toEqual([['FAILED', 'FAILED'], 1, 2]);
   });
@@ -171,14 +181,24 @@ describe('the list of codes and patterns', () => {
     ['130429', '', 'code 130429', 1],
     ['', '.', 'code 131047, the window has expired', 1],
     ['', '.', 'code 131000', 1],
+    ['131000', '.', 'code 131000', 1],
   ])('"%s" and "%s": %s is sent %i times', async (codes, patterns, trouble, times) => {
     await bench.close();
     bench = await SendBench.start({ env: { WA_MEDIA_REFRESH_CODES: codes || '0', WA_MEDIA_REFRESH_PATTERNS: patterns || '(?!)' } });
     const { id: headerMediaId } = await bench.store();
     bench.fake.sending.onSend(trouble);
-    await bench.instance().templates.send(request({ headerMediaId }));
+    await bench.instance().templates.send(request({ header: { mediaId: headerMediaId } }));
     expect(bench.fake.sending.sendCalls()).toBe(times);
   });
+});
+
+it('logs nothing of who was to be sent to', async () => {
+  for (const trouble of ofSend.map(([one]) => one)) {
+    bench.fake.sending.onSend(trouble);
+    await instance.templates.send(request());
+  }
+  expect(bench.log.length).toBeGreaterThanOrEqual(ofSend.length);
+  expect(bench.log.join('')).not.toContain('15550100001');
 });
 
 describe('the tables', () => {

@@ -103,7 +103,7 @@ describe('a delivery of a message', () => {
 /** Statuses of one message that was sent, and what follows. */
 interface Outbound {
   /** Together in one delivery, or one after the other. */
-  readonly statuses: readonly (readonly Omit<SentStatus, 'id'>[])[];
+  readonly statuses: readonly (readonly (Omit<SentStatus, 'id'> & Partial<SentStatus>)[])[];
   readonly states: readonly SendState[];
   readonly sends: number;
   readonly uploads: number;
@@ -134,6 +134,9 @@ const outbound: readonly (readonly [string, Outbound])[] = [
   ['failed with code 131026', { statuses: [[{ status: 'failed', code: 131_026, details: 'undeliverable' }]], states: ['FAILED'], ...alone }],
   ['failed with code 130429', { statuses: [[{ status: 'failed', code: 130_429, details: 'rate limit' }]], states: ['FAILED'], ...alone }],
   ['failed with code 131000', { statuses: [[{ status: 'failed', code: 131_000, details: 'went wrong' }]], states: ['FAILED'], ...alone }],
+  ['failed with a code that is none', { statuses: [[{ status: 'failed', code: 99_999_999_999 }]], states: ['FAILED'], ...alone }],
+  ['failed with a code with a fraction', { statuses: [[{ status: 'failed', code: 1.5 }]], states: ['FAILED'], ...alone }],
+  ['failed by its media, among 20,000 of others', { statuses: [[...Array.from({ length: 20_000 }, (_, index) => ({ status: 'read', id: `wamid.${index}` })), failed]], ...again }],
   ['failed without a code', { statuses: told('failed'), states: ['FAILED'], ...alone }],
 ];
 
