@@ -176,6 +176,23 @@ export function describeSendStore(name: string, open: () => Promise<TestSendStor
       expect([await stateOf(second), await store.giveUp(first, failure('unsent'), minutes(1))]).toEqual(['SENDING', false]);
     });
 
+    it('queues a resend again that was certainly not sent, and no first attempt', async () => {
+      const { id, messageId } = await accepted();
+      await report(store, told(messageId, 'failed'), minutes(0));
+      const [resend] = await store.claim(provider, '1', minutes(0), minutes(1), 1);
+      await store.start(resend?.id ?? '', 'h2', minutes(1));
+      await other.requeue(resend?.id ?? '', minutes(5), minutes(1));
+      expect(await store.claim(provider, '1', minutes(4), minutes(6), 1)).toEqual([]);
+      const [again] = await store.claim(provider, '1', minutes(5), minutes(6), 1);
+      expect(again).toMatchObject({ resendOf: id, state: 'QUEUED', header: { handle: 'h1' } });
+      await store.start(resend?.id ?? '', 'h3', minutes(5));
+      await store.accept(resend?.id ?? '', newId(), minutes(5));
+      await other.requeue(resend?.id ?? '', minutes(9), minutes(6));
+      const first = await store.begin(newSend(), minutes(0));
+      await store.requeue(first.id, minutes(1), minutes(0));
+      expect([await stateOf(resend?.id ?? ''), await stateOf(first.id)]).toEqual(['ACCEPTED', 'SENDING']);
+    });
+
     it('notes thousands of statuses together, those of one message in their order', async () => {
       const { id, messageId } = await accepted();
       const others = Array.from({ length: 5_000 }, () => ({ ...told(newId(), 'read'), sendId: newId() }));

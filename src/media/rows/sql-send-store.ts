@@ -115,6 +115,15 @@ class SqlSendStore implements SendStore {
     await this.#database.db.updateTable('sends').set({ due_at: until.toISOString() }).where('id', '=', id).where('state', '=', 'QUEUED').execute();
   }
 
+  async requeue(id: string, until: Date, now: Date): Promise<void> {
+    await this.#update(id, now, { state: 'QUEUED', due_at: until.toISOString() })
+      // Of a queued resend it is the one that was refused.
+      .set((eb) => ({ handle: eb.selectFrom('sends as first').select('first.handle').whereRef('first.id', '=', 'sends.resend_of') }))
+      .where('state', '=', 'SENDING')
+      .where('resend_of', 'is not', null)
+      .execute();
+  }
+
   async abandon(provider: string, before: Date, now: Date): Promise<number> {
     const abandoned = await this.#database.db
       .updateTable('sends')

@@ -103,6 +103,8 @@ export interface SendStore {
   claim(provider: string, account: string, now: Date, leaseUntil: Date, limit: number): Promise<Send[]>;
   /** A queued resend is due again at `until`. */
   postpone(id: string, until: Date): Promise<void>;
+  /** A resend that was begun, and certainly not sent, is queued again until `until`; what a status has said meanwhile stays. */
+  requeue(id: string, until: Date, now: Date): Promise<void>;
   /** Whatever has been `SENDING` since before `before` is `UNKNOWN` now: whoever sent it has died. */
   abandon(provider: string, before: Date, now: Date): Promise<number>;
   /** In the order of `ids`; undefined where there is none. */

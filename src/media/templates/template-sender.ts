@@ -18,7 +18,7 @@ import type { Post } from '../import/provider-call.js';
 import { errorCounter, type Amounts, type Counters } from '../rows/counters.js';
 import { Handles } from './handles.js';
 import type { HandleStore } from './handle-store.js';
-import { SendFailure } from './send-failure.js';
+import { SendFailure, type SendFailureKind } from './send-failure.js';
 import type { HeaderFile, NewSend, Send, SendStore } from './send-store.js';
 import type { StatusUpdate, TemplateChannel, TemplateHeader } from './template-channel.js';
 
@@ -51,6 +51,8 @@ const pollBackoff = { firstMs: 200, maxMs: 5_000 };
 const resendBackoff = { firstMs: 60_000, maxMs: 3_600_000 };
 /** What was to be known so long ago is not sent any more. */
 const resentWithinMs = 86_400_000;
+/** What leaves no doubt that nothing was sent, and passes. */
+const notSent: ReadonlySet<SendFailureKind> = new Set(['throttled', 'unauthorised', 'unsent']);
 /** Whoever takes over from one that is slower than this, and not dead, finds the resend begun, or begins it in its place. */
 const resendLeaseMs = 15_000;
 const stopMs = 1_500;
@@ -171,7 +173,9 @@ export class TemplateSender {
       const isUnknown = failure.kind === 'unknown';
       await this.#countFailure(failure, isUnknown ? 'template_unknown' : 'template_failed');
       const isRepeated = failure.kind === 'media' && file !== undefined && send.resendOf === undefined;
-      if (!isRepeated) await this.#write(send, sends.end(send.id, { state: isUnknown ? 'UNKNOWN' : 'FAILED', failure }, new Date(now())));
+      const until = notSent.has(failure.kind) ? this.#again(send, failure) : undefined;
+      if (until) await this.#write(send, sends.requeue(send.id, until, new Date(now())));
+      else if (!isRepeated) await this.#write(send, sends.end(send.id, { state: isUnknown ? 'UNKNOWN' : 'FAILED', failure }, new Date(now())));
       return { send, failure };
     }
     await this.#write(send, sends.accept(send.id, messageId, new Date(now())));
@@ -202,14 +206,21 @@ export class TemplateSender {
     return this.#attempt({ ...resend, header: { ...header, handle } });
   }
 
-  /** Whoever waits for it is told of the failure; what a status has asked for is tried again later, for a day. */
-  async #withoutHandle({ id, tries, createdAt }: Send, failure: SendFailure): Promise<void> {
-    const { sends, log, now } = this.#options;
+  /** When a resend is tried again. Undefined: somebody waits for it, and is told of the failure; or it is too old, or it cannot work. */
+  #again({ tries, createdAt }: Send, { kind, retryAfterMs = 0 }: SendFailure): Date | undefined {
+    const { now } = this.#options;
     const isWaitedFor = tries === 0;
-    if (!isWaitedFor && failure.kind !== 'rejected' && now() - createdAt.getTime() < resentWithinMs) {
-      const waitMs = Math.max(failure.retryAfterMs ?? 0, backoffMs(tries, resendBackoff));
-      await sends.postpone(id, new Date(now() + Math.min(waitMs, resendBackoff.maxMs)));
-    } else if (await sends.giveUp(id, failure, new Date(now()))) {
+    if (isWaitedFor || kind === 'rejected' || now() - createdAt.getTime() >= resentWithinMs) return undefined;
+    const waitMs = Math.max(retryAfterMs, backoffMs(tries, resendBackoff));
+    return new Date(now() + Math.min(waitMs, resendBackoff.maxMs));
+  }
+
+  async #withoutHandle(resend: Send, failure: SendFailure): Promise<void> {
+    const { sends, log, now } = this.#options;
+    const { id } = resend;
+    const until = this.#again(resend, failure);
+    if (until) await sends.postpone(id, until);
+    else if (await sends.giveUp(id, failure, new Date(now()))) {
       log.warn({ sendId: id, kind: failure.kind, code: failure.providerCode }, 'a template message is not sent once more: its media cannot be had');
       await this.#countFailure(failure, 'template_failed');
     }

@@ -651,7 +651,7 @@ describe('an importer', () => {
     await bench.importer.stop();
     await bench.importer.stop();
     expect(new Set((await failures).map(({ code, message }) => `${code} ${message}`))).toEqual(
-      new Set(['IMPORT_FAILED The import was ended because the service stops. It may work later.']),
+      new Set(['IMPORT_FAILED It was ended because the service stops. It may work later.']),
     );
     await failureOf(bench.look(bench.url('/5')));
     expect(bench.host.calls).toHaveLength(2);

@@ -285,6 +285,21 @@ describe('a status', () => {
     },
   );
 
+  it('whose resend is refused for now is made later, once', async () => {
+    const { sending } = bench.fake;
+    const { id: headerMediaId } = await bench.store();
+    const { templates, sender } = bench.instance();
+    const { sendId, messageId = '' } = await templates.send(request({ header: { mediaId: headerMediaId } }));
+    sending.onSend('code 130429', 'status 429, again after 2 s', 'code 190, the token has expired', undefined);
+    await sender.report([media(messageId)]);
+    const isDone = async (): Promise<boolean> => {
+      bench.pass(60_000);
+      return (await statesOf(sendId)).at(-1) === 'ACCEPTED';
+    };
+    await waitFor(isDone, { what: 'the resend' });
+    expect([sending.sendCalls(), sending.taken.length, sending.uploadCalls()]).toEqual([5, 2, 2]);
+  });
+
   it('whose resend cannot be made within a day is given up, and counted', async () => {
     const { sending } = bench.fake;
     const { id: headerMediaId } = await bench.store();
