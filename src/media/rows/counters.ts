@@ -55,7 +55,7 @@ export const counterNames = [
   'provider_pauses',
   /** Template messages that were to be sent. */
   'template_sends',
-  /** Of them, those that were sent once more with a fresh handle. */
+  /** Of them, those that were to be sent once more, with a fresh handle. */
   'template_retries',
   /** Attempts that the provider has taken, that have failed, at once or by a status later, and of which neither is known. */
   'template_accepted',

@@ -107,7 +107,11 @@ export class TemplateSender {
   async report(updates: readonly StatusUpdate[]): Promise<void> {
     const { sends, provider, now } = this.#options;
     const reported = await sends.report(provider, updates, new Date(now()));
-    if (reported.includes('resend')) this.#poller.wake();
+    const resends = reported.filter((one) => one === 'resend').length;
+    if (resends > 0) {
+      this.#poller.wake();
+      await this.#count({ template_retries: resends });
+    }
     const failures = updates.flatMap(({ failure }, index) => (failure && ['noted', 'resend'].includes(reported[index] ?? '') ? failure : []));
     for (const failure of failures) {
       // oxlint-disable-next-line no-await-in-loop -- counts are buffered
@@ -156,6 +160,7 @@ export class TemplateSender {
     if (first.failure?.kind !== 'media') return first;
     // For as long as it may take: somebody waits for it here.
     const resend = await sends.endAndResend(send.id, first.failure, new Date(now()), new Date(now() + this.#attemptMs));
+    if (resend) await this.#count({ template_retries: 1 });
     const second = resend && (await this.#resend(resend));
     return second instanceof SendFailure || !second ? first : { ...second, send };
   }
@@ -202,7 +207,6 @@ export class TemplateSender {
     }
     if (!(await sends.start(resend.id, handle, new Date(now())))) return undefined;
     log.info({ sendId: resend.id, resendOf: resend.resendOf, language: resend.language, oldMediaId: refused, newMediaId: handle }, 'a template message is sent once more, with a fresh handle');
-    await this.#count({ template_retries: 1 });
     return this.#attempt({ ...resend, header: { ...header, handle } });
   }
 
