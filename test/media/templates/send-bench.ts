@@ -30,7 +30,7 @@ export interface SendBenchOptions {
   env?: Record<string, string>;
   /** Default none. */
   rules?: TemplateRules;
-  /** Default 400 ms each. */
+  /** Default 10 s each. */
   timeouts?: { readonly sendMs: number; readonly uploadMs: number };
 }
 
@@ -51,7 +51,7 @@ export class SendBench {
     this.#options = options;
   }
 
-  static async start({ env = {}, rules, timeouts = { sendMs: 400, uploadMs: 400 } }: SendBenchOptions = {}): Promise<SendBench> {
+  static async start({ env = {}, rules, timeouts = { sendMs: 10_000, uploadMs: 10_000 } }: SendBenchOptions = {}): Promise<SendBench> {
     return new SendBench(await startFakeWhatsApp(), await ImportBench.start(), { env, timeouts, rules: rules ?? (await TemplateRules.read(undefined)) });
   }
 

@@ -99,7 +99,8 @@ let bench: SendBench;
 let instance: Instance;
 
 beforeEach(async () => {
-  bench = await SendBench.start();
+  // What never answers is waited for.
+  bench = await SendBench.start({ timeouts: { sendMs: 1_500, uploadMs: 1_500 } });
   instance = bench.instance();
 });
 afterEach(() => bench.close());
