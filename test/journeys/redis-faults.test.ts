@@ -155,7 +155,7 @@ describe('Redis, while it is', () => {
     };
   };
 
-  const boundOf = ({ bare }: Durations): number => commandTimeoutMs + 1.5 * percentile(bare, 99);
+  const boundOf = (durations: Durations): number => commandTimeoutMs + 1.5 * percentile(durations.bare, 99);
 
   const faults: Fault[] = [
     { state: 'stopped', begin: () => redis.kill(), end: () => redis.start() },
