@@ -16,8 +16,8 @@ import { tempDir, waitFor, type TempDir } from '../support/wait.js';
 import { bodyOf, deliver, entryOf, mediaMessage, webhookEnv, type SentMessage } from '../support/whatsapp-webhooks.js';
 import { mediaService, type KilledService } from './service.js';
 
-const kills = Number(process.env.KILLS ?? 6);
-const messageCount = Number(process.env.MESSAGES ?? 60);
+const kills = Number(process.env.KILLS ?? 4);
+const messageCount = Number(process.env.MESSAGES ?? 40);
 /** At a time, as the provider does it. */
 const deliveries = 8;
 const importsAtOnce = 5;

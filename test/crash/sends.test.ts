@@ -18,8 +18,8 @@ import { tempDir, waitFor, type TempDir } from '../support/wait.js';
 import { bodyOf, deliver, statusEntry, webhookEnv } from '../support/whatsapp-webhooks.js';
 import { mediaService, type KilledService } from './service.js';
 
-const kills = Number(process.env.KILLS ?? 6);
-const messageCount = Number(process.env.MESSAGES ?? 60);
+const kills = Number(process.env.KILLS ?? 4);
+const messageCount = Number(process.env.MESSAGES ?? 40);
 const senders = 6;
 const allMs = 60_000 + kills * 2_500 + messageCount * 200;
 

@@ -37,7 +37,7 @@ export async function ask({ url }: { url: string }, command: string, ...args: (s
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     connectTimeout: 2_000,
-    commandTimeout: 10_000,
+    commandTimeout: 3_000,
   });
   redis.on('error', () => {});
   try {
