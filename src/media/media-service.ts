@@ -97,7 +97,7 @@ export function createMediaService({ settings, log, bus, publicUrl, providers = 
 
     const delivery = createDelivery({ library, signer, log });
     const admin = createAdmin({ ...core, templates, providers: providers.map(({ name }) => name), token: settings.MEDIA_ADMIN_TOKEN, log });
-    const messageMedia = createMessageMedia({ messages, library, token: settings.MEDIA_ADMIN_TOKEN, log });
+    const messageMedia = createMessageMedia({ ...core, messages, token: settings.MEDIA_ADMIN_TOKEN, log });
     const routes: FastifyPluginAsync = async (server) => {
       await Promise.all([delivery, admin, messageMedia, ...webhooks].map(async (door) => {
         await server.register(door);

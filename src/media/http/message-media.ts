@@ -9,6 +9,7 @@ import type { Logger } from '../../runtime/logger.js';
 import type { Library } from '../library.js';
 import { messageFiles, type Message } from '../messages/message-store.js';
 import type { Messages } from '../messages/messages.js';
+import type { Counters } from '../rows/counters.js';
 import { checkAccess } from './admin-access.js';
 import { answerError, answerFile, privateHeaders, type AnsweredFile } from './file-answer.js';
 import { answerLive } from './live-answer.js';
@@ -16,6 +17,7 @@ import { answerLive } from './live-answer.js';
 export interface MessageMediaOptions {
   messages: Pick<Messages, 'importNow'>;
   library: Pick<Library, 'filesByModels' | 'open'>;
+  counters: Pick<Counters, 'add'>;
   /** MEDIA_ADMIN_TOKEN; undefined: programs on this machine only. */
   token: string | undefined;
   log: Logger;
@@ -36,10 +38,13 @@ interface Refusal {
 
 class Refused extends Error {
   readonly refusal: Refusal;
+  /** Of who has asked: there never was anything. */
+  readonly isMistake: boolean;
 
-  constructor(refusal: Refusal) {
+  constructor(refusal: Refusal, isMistake: boolean) {
     super(refusal.message);
     this.refusal = refusal;
+    this.isMistake = isMistake;
   }
 }
 
@@ -48,10 +53,14 @@ const retryAfterSeconds = 5;
 
 /** GET and HEAD `/api/media/messages/:id`; errors as JSON `{code, message, retryable, expired}`. */
 export function createMessageMedia(options: MessageMediaOptions): FastifyPluginAsync {
-  const { token, log } = options;
+  const { counters, token, log } = options;
   return async (server) => {
     await server.register(async (routes) => {
-      routes.setErrorHandler((error: FastifyError | AppError | Refused, _request, reply) => refuse(reply, refusalOf(error, log)));
+      routes.setErrorHandler(async (error: FastifyError | AppError | Refused, _request, reply) => {
+        const refusal = refusalOf(error, log);
+        if (refusal.status >= 500 || (error instanceof Refused && !error.isMistake)) await counters.add({ message_media_refusals: 1 });
+        return refuse(reply, refusal);
+      });
       routes.addHook('onRequest', async (request) => checkAccess(request, token));
       // A wildcard: a parameter of the path may have 100 characters only, and the id of a message more, also slashes.
       routes.route<MessageRoute>({ method: ['GET', 'HEAD'], url: '/api/media/messages/*', handler: (request, reply) => serve(request, reply, options) });
@@ -59,15 +68,17 @@ export function createMessageMedia(options: MessageMediaOptions): FastifyPluginA
   };
 }
 
-async function serve(request: FastifyRequest<MessageRoute>, reply: FastifyReply, { messages, library, log }: MessageMediaOptions): Promise<FastifyReply> {
+async function serve(request: FastifyRequest<MessageRoute>, reply: FastifyReply, { messages, library, counters, log }: MessageMediaOptions): Promise<FastifyReply> {
   const id = checkIdentifier('id', request.params['*']);
-  const { message, live } = await messages.importNow(id, { live: isForAllOfIt(request) });
+  const { message, live, wasReady } = await messages.importNow(id, { live: isForAllOfIt(request) });
   if (live) {
+    await counters.add({ message_media_misses: 1 });
     // The import may have failed, and may work the next time.
     const stored = async (): Promise<AnsweredFile> => storedFile((await messages.importNow(id, { live: false })).message, library);
     return answerLive(reply, { media: live, stored, open: (file, range) => library.open(file, range), log });
   }
   const file = await storedFile(message, library);
+  await counters.add(wasReady ? { message_media_hits: 1 } : { message_media_misses: 1 });
   return answerFile(request, reply, { file, open: (range) => library.open(file, range), disposition: 'inline', headers: privateHeaders, log });
 }
 
@@ -78,10 +89,10 @@ function isForAllOfIt({ method, headers }: FastifyRequest): boolean {
 
 /** @throws Refused */
 async function storedFile(message: Message | undefined, library: MessageMediaOptions['library']): Promise<AnsweredFile> {
-  if (!message) throw new Refused(unknown);
+  if (!message) throw new Refused(unknown, true);
   const [files] = message.state === 'READY' ? await library.filesByModels([{ ...messageFiles(message.id), limit: 0 }]) : [];
   const file = files?.media.at(-1);
-  if (!file) throw new Refused(refusalFor(message));
+  if (!file) throw new Refused(refusalFor(message), message.state === 'NONE');
   return file;
 }
 

@@ -39,13 +39,14 @@ export class Messages {
 
   /**
    * Has its media imported now, where that is open; waits for that as long as a client does, or, with `live`, until the bytes arrive here.
-   * Resolves with the message as it is then; undefined when there is none.
+   * Resolves with the message as it is then; undefined when there is none. `wasReady`: nothing had to be imported.
    */
-  async importNow(id: string, options: { live: boolean }): Promise<Imported> {
+  async importNow(id: string, options: { live: boolean }): Promise<Imported & { readonly wasReady: boolean }> {
     const message = await this.#identified(id);
     // Of a provider that is not configured any more, what is stored is all there is.
     const provider = message && this.#options.providers.get(message.provider);
-    return provider ? provider.imports.importNow(message, options) : { message, live: undefined };
+    const imported = provider ? await provider.imports.importNow(message, options) : { message, live: undefined };
+    return { ...imported, wasReady: message?.state === 'READY' };
   }
 
   /** Has its media imported again, as if never tried; one that is there stays. Idempotent. @throws AppError NOT_FOUND, BAD_USER_INPUT when it has none to be had. */

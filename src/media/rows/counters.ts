@@ -51,6 +51,10 @@ export const counterNames = [
   'message_media_ready',
   'message_media_expired',
   'message_media_failed',
+  /** Requests for the bytes of a message's media: answered from the store, by an import that somebody waited for, and without the bytes. */
+  'message_media_hits',
+  'message_media_misses',
+  'message_media_refusals',
   /** How often a provider was left alone for a while. */
   'provider_pauses',
   /** Template messages that were to be sent. */

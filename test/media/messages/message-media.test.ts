@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { z } from 'zod';
 import { createSqlMessageStore } from '../../../src/media/rows/sql-message-store.js';
 import { openSqliteDatabase } from '../../../src/media/rows/sqlite-database.js';
 import { Harness } from '../harness.js';
@@ -93,6 +94,30 @@ describe('GET /api/media/messages/:id', () => {
     // And where none says it, it is missing.
     const missing = await get(other);
     expect([missing.status, await missing.json()]).toMatchObject([404, { code: 'NOT_FOUND', message: 'There is none.' }]);
+  });
+
+  it('S1: counts what was there, what had to be imported first, and what could not be had', async () => {
+    const stats = z.object({ statistics: z.looseObject({ message_media_hits: z.number(), message_media_misses: z.number(), message_media_refusals: z.number() }) });
+    const counted = async (): Promise<number[]> => {
+      const { statistics } = stats.parse(await (await fetch(`${harness.http.url}/media/stats`)).json());
+      return [statistics.message_media_hits, statistics.message_media_misses, statistics.message_media_refusals];
+    };
+    const [hits = 0, misses = 0, refusals = 0] = await counted();
+    const id = await tell();
+    for (let time = 0; time < 3; time += 1) await (await get(id)).arrayBuffer();
+    await get(newWamid());
+    const gone = fake.receive(somePng());
+    fake.onResolve(gone.id, 'code 100, subcode 33');
+    const expired = mediaMessage('image', gone);
+    await deliver(harness.http.url, bodyOf(entryOf(expired)));
+    await get(expired.id);
+    // Whether the first one had to wait is a matter of chance.
+    const isSo = async (): Promise<boolean> => {
+      const [hitsNow = 0, missesNow = 0, refusalsNow = 0] = await counted();
+      return hitsNow + missesNow === hits + misses + 3 && hitsNow >= hits + 2 && refusalsNow === refusals + 1;
+    };
+    await waitFor(isSo, { what: 'all to be counted' });
+    expect(await isSo()).toBe(true);
   });
 
   it('goes on with the import when the client has left', async () => {
