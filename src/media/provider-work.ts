@@ -6,7 +6,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { Lifecycle } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import { usable, type Settings } from '../runtime/settings.js';
-import { GuardedFetch } from './import/guarded-fetch.js';
+import { fetchFor } from './import/guarded-fetch.js';
 import type { MediaProvider, ProviderInbox } from './import/provider.js';
 import type { MediaCore } from './media-core.js';
 import { MessageImports } from './messages/message-imports.js';
@@ -50,8 +50,7 @@ export async function startProviderWork({ core, providers, settings, lifecycle, 
     const imports = new MessageImports({ ...core, provider: name, log, concurrency: settings.MEDIA_IMPORT_CONCURRENCY });
     // What is being downloaded is ended with the importer, which nobody else uses any more by then.
     lifecycle.own('imports of messages', async () => void (await Promise.all([imports.stop(), core.importer.stop()])));
-    const fetch = new GuardedFetch({ allowedHosts: [...settings.MEDIA_IMPORT_ALLOWED_HOSTS, ...namedHosts] });
-    const sender = channel && new TemplateSender({ ...core, provider: name, fetch, channel, log });
+    const sender = channel && new TemplateSender({ ...core, provider: name, fetch: fetchFor(settings, namedHosts), channel, log });
     if (sender) lifecycle.own('template messages', () => sender.stop(), senderStopMs);
     return { provider, imports, sender };
   });

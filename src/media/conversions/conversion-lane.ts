@@ -14,7 +14,7 @@ import type { Collections, ConversionRule } from '../files/collections.js';
 import { cleanText } from '../files/file-names.js';
 import { inspectFile } from '../files/file-types.js';
 import type { ConversionJob, ConversionStore } from '../rows/conversion-store.js';
-import type { Counters } from '../rows/counters.js';
+import { count, type Counters } from '../rows/counters.js';
 import { ConverterFailed, Unconvertible, type Converter } from './converter.js';
 import { withJobFiles, type JobFiles } from './job-files.js';
 
@@ -89,14 +89,14 @@ export class ConversionLane {
   /** @throws Unconvertible, ConverterFailed, and what the stores throw. */
   async #make(job: ConversionJob): Promise<void> {
     const { media, name, attempts } = job;
-    const { collections, directory, onCommit, log } = this.#options;
+    const { collections, directory, counters, onCommit, log } = this.#options;
     const rule = new Map(Object.entries(collections.rule(media.collectionName).conversions)).get(name);
     if (!rule) throw new Unconvertible(`the collection ${media.collectionName} has no conversion ${name} any more`);
     if (attempts >= maxTries.other) throw new Unconvertible(`it was begun ${attempts} times and never ended`);
     const isRecorded = await withJobFiles(directory, (files) => this.#convert(job, rule, files));
     if (!isRecorded) return log.debug({ mediaId: media.id, conversion: name }, 'the file of a conversion is gone');
     onCommit();
-    await this.#count('conversions');
+    await count(counters, { conversions: 1 }, log);
   }
 
   /** False: the media has gone meanwhile. */
@@ -133,7 +133,7 @@ export class ConversionLane {
   }
 
   async #settle({ media, name, attempts }: ConversionJob, error: Error): Promise<void> {
-    const { store, log, retry } = this.#options;
+    const { store, counters, log, retry } = this.#options;
     const reason = cleanText(error.message).slice(0, maxReason);
     const about = { mediaId: media.id, conversion: name, reason };
     const tries = attempts + 1;
@@ -143,11 +143,6 @@ export class ConversionLane {
     }
     log.warn(about, 'a conversion cannot be made');
     await store.fail(media.id, name, reason);
-    await this.#count('failed_conversions');
-  }
-
-  /** A count that is lost is no reason to do the work again. */
-  async #count(name: 'conversions' | 'failed_conversions'): Promise<void> {
-    await this.#options.counters.add({ [name]: 1 }).catch((error: unknown) => this.#options.log.debug({ err: error }, 'a conversion was not counted'));
+    await count(counters, { failed_conversions: 1 }, log);
   }
 }

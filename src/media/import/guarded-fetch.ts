@@ -6,6 +6,7 @@ import { lookup, type LookupAddress } from 'node:dns';
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP, type LookupFunction } from 'node:net';
 import { callbackify, promisify } from 'node:util';
+import type { Settings } from '../../runtime/settings.js';
 import { isPublicAddress } from './addresses.js';
 import { Exchange, type ExchangeLimits } from './exchange.js';
 import { HostSet } from './host-set.js';
@@ -52,6 +53,15 @@ const machineLookup = promisify(lookup);
 interface Target {
   url: URL;
   trusted: boolean;
+}
+
+/** A fetch that may call `namedHosts` by plain HTTP and at private addresses, besides those that the operator allows to all. */
+export function fetchFor(
+  { MEDIA_IMPORT_ALLOWED_HOSTS: allowedToAll }: Pick<Settings, 'MEDIA_IMPORT_ALLOWED_HOSTS'>,
+  namedHosts: readonly string[],
+  network: Omit<GuardedFetchOptions, 'allowedHosts'> = {},
+): GuardedFetch {
+  return new GuardedFetch({ allowedHosts: [...allowedToAll, ...namedHosts], ...network });
 }
 
 export class GuardedFetch {

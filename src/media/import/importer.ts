@@ -20,7 +20,7 @@ import { Downloads, type DownloadTimeouts } from './downloads.js';
 import type { FailedMedia } from './failed-media.js';
 import { sourceLabel, sourceName, sourceNamed, type FetchedFile, type ImportSource } from './fetched-file.js';
 import { Flights } from './flights.js';
-import { GuardedFetch } from './guarded-fetch.js';
+import { fetchFor } from './guarded-fetch.js';
 import { ImportCounts } from './import-counts.js';
 import { FileTooLarge, ImportFailure, type FailureKind } from './import-failure.js';
 import type { LiveBytes } from './live-bytes.js';
@@ -77,8 +77,7 @@ export class Importer {
     this.#options = options;
     this.#now = time?.now ?? Date.now;
     this.#counts = new ImportCounts(counters, log);
-    const fetchFor = (namedHosts: readonly string[]): GuardedFetch => new GuardedFetch({ allowedHosts: [...settings.MEDIA_IMPORT_ALLOWED_HOSTS, ...namedHosts], ...network });
-    this.#downloads = new Downloads({ fetchFor, blobs, providers, ...(time?.timeouts && { timeouts: time.timeouts }) });
+    this.#downloads = new Downloads({ fetchFor: (namedHosts) => fetchFor(settings, namedHosts, network), blobs, providers, ...(time?.timeouts && { timeouts: time.timeouts }) });
     const copies = new StoredCopies({ sources, blobs, freshMs: settings.MEDIA_CACHE_DAYS * dayMs, now: this.#now });
     const waiting = time?.pause && { pause: time.pause };
     this.#acquisition = new Acquisition({ copies, downloads: this.#downloads, failedMedia, settings, log, now: this.#now, ...waiting });

@@ -14,7 +14,7 @@ import { ImportFailure, type FailureKind } from '../import/import-failure.js';
 import { LiveBytes, type ArrivingFile, type LiveWatcher } from '../import/live-bytes.js';
 import type { Library } from '../library.js';
 import type { UploadRequest } from '../requests.js';
-import type { Amounts, Counters } from '../rows/counters.js';
+import { count, type Amounts, type Counters } from '../rows/counters.js';
 import type { Inbox } from './message.js';
 import { messageFiles, type ImportJob, type Message, type MessageStore } from './message-store.js';
 
@@ -271,8 +271,8 @@ export class MessageImports implements Inbox {
     return until;
   }
 
-  /** A count that is lost is no reason to do the work again. */
-  async #count(amounts: Amounts): Promise<void> {
-    await this.#options.counters.add(amounts).catch((error: unknown) => this.#options.log.debug({ err: error }, 'the imports of messages were not counted'));
+  #count(amounts: Amounts): Promise<void> {
+    const { counters, log } = this.#options;
+    return count(counters, amounts, log);
   }
 }

@@ -2,6 +2,7 @@
  * The contract of the counters: what was done, by all instances together, since the tables were made.
  * Implementation: sql-counters.ts; one conformance suite runs on both databases.
  */
+import type { Logger } from '../../runtime/logger.js';
 
 /** Codes of the errors of providers that are counted apart: what is to be seen of a provider that goes wrong. All others are counted together. */
 export const countedErrorCodes = [
@@ -80,4 +81,9 @@ export interface Counters {
   add(amounts: Amounts): Promise<void>;
   /** 0 for those that never counted. */
   read(): Promise<Record<CounterName, number>>;
+}
+
+/** Counts what was done. A count that is lost is no reason to do it again: never rejects. */
+export async function count(counters: Pick<Counters, 'add'>, amounts: Amounts, log: Logger): Promise<void> {
+  await counters.add(amounts).catch((error: unknown) => log.debug({ err: error }, 'what was done could not be counted'));
 }

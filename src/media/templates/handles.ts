@@ -7,7 +7,7 @@ import { pause } from '../../runtime/backoff.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { BlobStore } from '../bytes/blob-store.js';
 import type { Post } from '../import/provider-call.js';
-import type { Counters } from '../rows/counters.js';
+import { count, type Counters } from '../rows/counters.js';
 import type { HandleFailure, HandleKey, HandleLease, HandleStore } from './handle-store.js';
 import type { HeaderFile } from './send-store.js';
 import { SendFailure } from './send-failure.js';
@@ -99,11 +99,11 @@ export class Handles {
     try {
       const handle = await this.#upload(file).finally(() => clearInterval(renewing));
       await store.put(lease, handle, new Date(now()));
-      await counters.add({ handle_refreshes: 1 });
+      await count(counters, { handle_refreshes: 1 }, log);
       log.info({ ...lease.key, handle: handle.id, before: usable?.id }, 'a media was uploaded to the provider');
       return handle.id;
     } catch (error) {
-      await counters.add({ handle_refresh_failures: 1 });
+      await count(counters, { handle_refresh_failures: 1 }, log);
       const failure = asRefreshFailure(error);
       await store.fail(lease, failure);
       log.warn({ ...lease.key, err: error }, 'a media could not be uploaded to the provider');

@@ -15,7 +15,7 @@ import type { GuardedFetch } from '../import/guarded-fetch.js';
 import { ImportFailure } from '../import/import-failure.js';
 import { providerAnswer } from '../import/provider-answer.js';
 import type { Post } from '../import/provider-call.js';
-import { errorCounter, type Amounts, type Counters } from '../rows/counters.js';
+import { count, errorCounter, type Amounts, type Counters } from '../rows/counters.js';
 import { Handles } from './handles.js';
 import type { HandleStore } from './handle-store.js';
 import { SendFailure, type SendFailureKind } from './send-failure.js';
@@ -249,9 +249,9 @@ export class TemplateSender {
     return this.#count({ [outcome]: 1, ...(providerCode !== undefined && { [errorCounter(providerCode)]: 1 }) });
   }
 
-  /** A count that is lost is no reason to send again. */
-  async #count(amounts: Amounts): Promise<void> {
-    await this.#options.counters.add(amounts).catch((error: unknown) => this.#options.log.debug({ err: error }, 'the template messages were not counted'));
+  #count(amounts: Amounts): Promise<void> {
+    const { counters, log } = this.#options;
+    return count(counters, amounts, log);
   }
 }
 

@@ -1,19 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { pino } from 'pino';
-import { join } from 'node:path';
 import { sourceLabel, sourceName, sourceNamed } from '../../../src/media/import/fetched-file.js';
 import type { BlobRecord } from '../../../src/media/rows/blob-records.js';
-import { openPostgresDatabase } from '../../../src/media/rows/postgres-database.js';
 import { urlSource } from '../../../src/media/rows/sources.js';
 import type { SqlDatabase } from '../../../src/media/rows/sql-database.js';
 import { createSqlMediaStore } from '../../../src/media/rows/sql-media-store.js';
 import { createSqlSources } from '../../../src/media/rows/sql-sources.js';
-import { openSqliteDatabase } from '../../../src/media/rows/sqlite-database.js';
 import { describeSources } from '../../conformance/sources.js';
-import { sharedPostgres } from '../../support/servers/shared.js';
-import { tempDir } from '../../support/wait.js';
-
-const log = pino({ level: 'silent' });
+import { onBothDatabases } from '../both-databases.js';
 
 const parts = (database: SqlDatabase) => ({
   sources: createSqlSources(database),
@@ -23,25 +16,12 @@ const parts = (database: SqlDatabase) => ({
   },
 });
 
-describeSources('SQLite', async () => {
-  const dir = await tempDir('sqlite');
-  const database = await openSqliteDatabase(join(dir.path, 'media.db'), log);
-  const close = async (): Promise<void> => {
-    await database.stop();
-    await dir.remove();
-  };
-  return { ...parts(database), close };
-});
-
-describeSources('PostgreSQL', async () => {
-  const server = await sharedPostgres();
-  const database = await openPostgresDatabase(server.url, log);
-  const close = async (): Promise<void> => {
-    await database.stop();
-    await server.stop();
-  };
-  return { ...parts(database), close };
-});
+onBothDatabases(parts, (name, open) =>
+  describeSources(name, async () => {
+    const opened = await open();
+    return { ...opened.instances[0], close: () => opened.close() };
+  }),
+);
 
 describe('the name of a source', () => {
   it('is the same for all spellings of a URL, and has no fragment', () => {
