@@ -32,7 +32,7 @@ const providerContract: readonly string[] = [
 
 /** Per library, the files that may import it; a folder stands for all in it. Types alone may be imported by the neighbours that are passed them. */
 const homes: Record<string, readonly string[]> = {
-  ioredis: ['runtime/redis.ts'],
+  ioredis: ['runtime/redis.ts', 'cache/script-call.ts'],
   amqplib: ['messaging'],
   fastify: ['gateway/http-server.ts', 'media/http/http-server.ts'],
   '@apollo/server': ['gateway/apollo.ts'],

@@ -24,12 +24,12 @@ export const maxCollectionsPerOwner = 64;
 
 /** A value that was stored for an entry. */
 export interface StoredValue extends EntryKey {
-  /** Names this very value: no other load has the same, of this entry or another. Means something only to the store. */
+  /** Names this very value: no other load of its entry has the same. Means something only to the store. */
   readonly version: string;
 }
 
 export interface LeaseRequest extends EntryKey {
-  /** Unique per attempt, never reused, not even by the same process: a token that returns would let an old fill pass. */
+  /** Unique per attempt at this entry, never reused, not even by the same process: a token that returns would let an old fill pass. Without `|` and `/`. */
   readonly token: string;
   /** The version of the value that the reader has, if it has one: it need not be sent again. */
   readonly known?: string | undefined;

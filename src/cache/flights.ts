@@ -52,14 +52,18 @@ export interface Flight<V> {
   readonly landed: Promise<Landings<V>>;
 }
 
-/** A load that can still be joined: one of those that land together. */
+/** Loads that land together, and can still be joined. */
 interface Open<V> {
+  readonly leased: readonly Leased[];
   readonly landed: Promise<Landings<V>>;
-  readonly index: number;
+  /** Whether somebody has joined one of them. */
+  readonly joined: { is: boolean };
 }
 
 /** For what cannot be. */
 export const noLanding = { kind: 'failed', error: new Error('the load ended without a result') } as const;
+
+const nobodyAsks = (): (() => typeof noLanding) => () => noLanding;
 
 /** Of its time to live, the share after which a value is loaded anew. */
 const freshShare = 0.9;
@@ -80,7 +84,9 @@ export class Flights<V> {
   /** The load of this entry that can still be joined. Never rejects. */
   open(id: string): Promise<Landing<V>> | undefined {
     const open = this.#open.get(id);
-    return open?.landed.then((landingAt) => landingAt(open.index));
+    if (!open) return undefined;
+    open.joined.is = true;
+    return open.landed.then((landingAt) => landingAt(open.leased.findIndex((item) => item.id === id)));
   }
 
   /** One origin call for all; both in the order of `leased`. Never rejects. */
@@ -88,30 +94,50 @@ export class Flights<V> {
     const startedAt = this.#options.time.now();
     const losses = this.#losses;
     const loaded = this.#options.load(leased.map(({ key }) => key)).then((values) => leased.map((_, index) => values[index] ?? new Error('the origin answered fewer values than keys')));
+    const joined = { is: false };
     const landed = loaded.then((values) => {
       // Closed to new joiners before the fill is sent: one that arrives later could have seen an invalidation which the accepted fill did not.
       for (const { id } of leased) this.#open.delete(id);
-      return losses === this.#losses ? this.#land(leased, { values, startedAt }) : this.#abandon(leased, values);
+      const isAwaited = joined.is || values.some((value) => value instanceof Error);
+      return losses === this.#losses ? this.#land(leased, values, { startedAt, isAwaited }) : this.#abandon(leased, values);
     });
-    for (const [index, { id }] of leased.entries()) this.#open.set(id, { landed, index });
+    const open = { leased, landed, joined };
+    for (const { id } of leased) this.#open.set(id, open);
     return { loaded, landed };
   }
 
-  async #land(leased: readonly Leased[], { values, startedAt }: { values: readonly (V | Error)[]; startedAt: number }): Promise<Landings<V>> {
-    const { store, observe, time } = this.#options;
+  /** What was loaded is not kept until it is stored, unless somebody waits for that: so neither `await` nor a function here may hold it. */
+  #land(leased: readonly Leased[], values: readonly (V | Error)[], { startedAt, isAwaited }: { startedAt: number; isAwaited: boolean }): Promise<Landings<V>> {
+    const { store, time } = this.#options;
     const waitedMs = time.now() - startedAt;
-    const fills = leased.map((item, index) => this.#fill(item, values[index] ?? noLanding.error, waitedMs));
-    const sent = fills.filter((fill) => fill !== undefined);
-    const released = leased.filter((_, index) => !fills[index]).map(({ request }) => request);
-    const [accepted] = await Promise.all([sent.length > 0 ? store.fill(sent) : [], released.length > 0 ? store.release(released) : undefined]);
-    const stored = new Set<number>();
-    let next = 0;
-    for (const [index, { key }] of leased.entries()) {
-      if (!fills[index]) continue;
-      if (accepted[next++]) stored.add(index);
-      else observe({ type: 'fill-refused', key });
+    const sent: Fill[] = [];
+    const places: number[] = [];
+    const released: LeaseRequest[] = [];
+    for (const [index, item] of leased.entries()) {
+      const fill = this.#fill(item, values[index] ?? noLanding.error, waitedMs);
+      if (fill) places.push(index);
+      if (fill) sent.push(fill);
+      else released.push(item.request);
     }
-    return (index) => this.#landing(values[index] ?? noLanding.error, stored.has(index) ? 'stored' : 'refused', leased[index]?.stale);
+    const filling = sent.length > 0 ? store.fill(sent) : [];
+    const releasing = released.length > 0 ? store.release(released) : undefined;
+    const landings = isAwaited ? this.#landings(leased, values) : nobodyAsks;
+    return Promise.all([filling, releasing]).then(([accepted]) => landings(this.#stored(leased, places, accepted)));
+  }
+
+  /** The places of those that were accepted, among them all. */
+  #stored(leased: readonly Leased[], places: readonly number[], accepted: readonly boolean[]): ReadonlySet<number> {
+    const stored = new Set<number>();
+    for (const [nth, index] of places.entries()) {
+      const item = leased[index];
+      if (accepted[nth]) stored.add(index);
+      else if (item) this.#options.observe({ type: 'fill-refused', key: item.key });
+    }
+    return stored;
+  }
+
+  #landings(leased: readonly Leased[], values: readonly (V | Error)[]): (stored: ReadonlySet<number>) => Landings<V> {
+    return (stored) => (index) => this.#landing(values[index] ?? noLanding.error, stored.has(index) ? 'stored' : 'refused', leased[index]?.stale);
   }
 
   /** Nothing is stored. */

@@ -6,7 +6,7 @@
  * Readers that find the lease taken wait: on the load itself when it is under way in this process, else by asking the store again, so that
  * one of them takes over from a holder that died. When the store is out of reach, readers load past it (unfilled-loads.ts).
  */
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { CacheObserver } from './cache-events.js';
 import type { Cause, EntryKey, Hit, LeaseRequest, Lookup } from './cache-store.js';
 import { Flights, neverRejecting, noLanding, type Leased } from './flights.js';
@@ -14,7 +14,7 @@ import { LocalReads } from './local-reads.js';
 import { LocalTier, type Copy, type Ticket } from './local-tier.js';
 import type { ReadThroughOptions } from './read-through-options.js';
 import { Receipts, type Receipt } from './receipts.js';
-import { foundInCopy, readOf, Round, type Read, type Result } from './round.js';
+import { foundInCopy, readOf, Round, unique, type Read, type Result } from './round.js';
 import { pollMs, processTime, type Time } from './time.js';
 import { Unconfirmed } from './unconfirmed.js';
 import { UnfilledLoads } from './unfilled-loads.js';
@@ -44,7 +44,7 @@ export class ReadThrough<V> {
   readonly #background = new Set<Promise<unknown>>();
   /** Per entry that another process loads: when it is asked for again, once for all who wait in this process. */
   readonly #polls = new Map<string, Promise<ReadonlyMap<string, Result<V>>>>();
-  readonly #tokenPrefix = randomUUID();
+  readonly #tokenPrefix = randomBytes(16).toString('base64url');
   #tokens = 0;
 
   constructor(options: ReadThroughOptions<V>) {
@@ -93,7 +93,7 @@ export class ReadThrough<V> {
   async #round(all: readonly Read[], { explain, isReceiptWanted }: { explain?: CacheObserver | undefined; isReceiptWanted: boolean }): Promise<Round<V>> {
     const { observe, isNegative, maxWaitMs } = this.#options;
     const round = new Round<V>({ observers: [observe, explain], isNegative, giveUpAt: this.#time.now() + maxWaitMs, isReceiptWanted });
-    const reads = [...new Map(all.map((read) => [read.id, read])).values()];
+    const reads = unique(all);
     if (this.#unconfirmed.isEmpty) {
       await this.#read(reads, round, 0);
       return round;
@@ -137,8 +137,9 @@ export class ReadThrough<V> {
   async #read(reads: readonly Read[], round: Round<V>, tries: number): Promise<void> {
     const maxAgeMs = this.#maxAgeMs();
     const local = this.#believedLocal(maxAgeMs);
+    const token = this.#nextToken();
     const asked: Asked<V>[] = [];
-    for (const read of reads) if (!this.#answerFromCopy(read, local, round)) asked.push(this.#ask(read, local));
+    for (const read of reads) if (!this.#answerFromCopy(read, local, round)) asked.push(this.#ask(read, local, token));
     if (asked.length === 0) return;
     const askedAt = this.#time.now();
     const lookups = await this.#options.store.readOrLease(
@@ -165,11 +166,11 @@ export class ReadThrough<V> {
     await Promise.all([this.#loadLeased(leased, round), this.#wait(waiting, round, tries), this.#loadPast(past, round)]);
   }
 
-  #ask({ key, id }: Read, local: LocalTier<V> | undefined): Asked<V> {
+  #ask({ key, id }: Read, local: LocalTier<V> | undefined, token: string): Asked<V> {
     const { owner, collection } = key;
     const copy = this.#local.known(owner, collection);
     // The ticket is taken before the read is sent: what is announced from now on may be newer than its answer.
-    return { key, id, request: { owner, collection, token: this.#nextToken(), known: copy?.version }, ticket: local?.begin(key), copy };
+    return { key, id, request: { owner, collection, token, known: copy?.version }, ticket: local?.begin(key), copy };
   }
 
   /** While events may be missing there are no copies either: who applies them may be too old to announce it. */

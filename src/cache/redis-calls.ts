@@ -2,11 +2,13 @@
  * One question to Redis about many keys: all that is asked in one turn of the event loop is as few script calls as the servers allow, one per
  * server or per slot of a cluster, and none that holds a server up for long. A call costs both sides more than a key in it.
  * Invariant: a key is looked up only at the server that owns it, and answered with the data set that this server had when it was asked.
+ * What was asked about is not kept for the answer: of a load that is being stored, that would be all that was loaded.
  */
 import { slotOf } from './cluster-slots.js';
-import type { Argument, RedisNode } from './redis-node.js';
+import type { RedisNode } from './redis-node.js';
 import type { Script } from './redis-scripts.js';
 import type { RedisTopology } from './redis-topology.js';
+import { scriptCall, type Argument } from './script-call.js';
 
 /** What a server has: another one after each start and each promotion. */
 export interface DataSet {
@@ -34,6 +36,8 @@ export interface Question<T> {
 
 /** What is asked in one call. */
 interface Batch {
+  /** In its turn. */
+  readonly place: number;
   readonly keys: string[];
   readonly args: Argument[];
 }
@@ -61,10 +65,12 @@ interface Part<T> {
   readonly indexes: number[];
 }
 
-/** What a server has answered about some of the keys. */
-export interface Answer<T> {
-  readonly items: readonly T[];
-  /** Of the items, in the list that they are from; undefined: they are all of it. */
+type Asked<T> = Pick<Part<T>, 'node' | 'slot'> & Pick<Answer, 'indexes'> & { readonly items: readonly T[] };
+
+/** What a server has answered about some of the items. */
+export interface Answer {
+  readonly count: number;
+  /** Where they are in the list that was asked about; undefined: they are all of it. */
   readonly indexes: readonly number[] | undefined;
   /** To a call in which the items stand behind each other, perhaps among others; an Error when the server has refused, or did not answer in time. */
   readonly reply: unknown;
@@ -89,29 +95,32 @@ export class RedisCalls<T extends { readonly owner: string }> {
   }
 
   /** One round trip, together with all other calls of this turn. Never rejects. */
-  async run(items: readonly T[]): Promise<readonly Answer<T>[]> {
-    if (items.length === 0) return [];
+  run(items: readonly T[]): Promise<readonly Answer[]> {
+    if (items.length === 0) return Promise.resolve([]);
     const { single } = this.#servers.topology;
-    if (single && items.length <= fullAt) return [await this.#ask({ node: single, slot: 0, items, indexes: undefined })];
+    if (single && items.length <= fullAt) return this.#ask({ node: single, slot: 0, items, indexes: undefined }).then((answer) => [answer]);
     return Promise.all(this.#parts(items).map((part) => this.#ask(part)));
   }
 
-  async #ask({ node, slot, items, indexes }: Pick<Part<T>, 'node' | 'slot'> & Pick<Answer<T>, 'items' | 'indexes'>): Promise<Answer<T>> {
+  #ask({ node, slot, items, indexes }: Asked<T>): Promise<Answer> {
     const { addArgs, evenIfSlow = false } = this.#question;
-    if (node?.generation === undefined || (!node.isUsable && !evenIfSlow)) return { items, indexes, reply: outOfReach, first: 0, dataSet: unknownDataSet };
+    const count = items.length;
+    if (node?.generation === undefined || (!node.isUsable && !evenIfSlow)) return Promise.resolve({ count, indexes, reply: outOfReach, first: 0, dataSet: unknownDataSet });
     const { topology, keyOf } = this.#servers;
     const turn = this.#turn(node);
     const batch = batchOf(turn, slot);
+    const { place } = batch;
     const first = batch.keys.length;
     for (const item of items) {
       batch.keys.push(keyOf(item.owner));
       addArgs(batch.args, item);
     }
     if (batch.keys.length >= fullAt) turn.open.delete(slot);
-    const { replies, dataSet } = await turn.sent;
-    const reply = replies[turn.batches.indexOf(batch)];
-    if (isRedirection(reply)) topology.misrouted();
-    return { items, indexes, reply, first, dataSet };
+    return turn.sent.then(({ replies, dataSet }) => {
+      const reply = replies[place];
+      if (isRedirection(reply)) topology.misrouted();
+      return { count, indexes, reply, first, dataSet };
+    });
   }
 
   #turn(node: RedisNode): Turn {
@@ -128,12 +137,12 @@ export class RedisCalls<T extends { readonly owner: string }> {
   }
 
   /** A pipeline, so that a server that is slow once is slow once. */
-  async #send(node: RedisNode, batches: readonly Batch[]): Promise<Sent> {
+  #send(node: RedisNode, batches: readonly Batch[]): Promise<Sent> {
     const dataSet = this.#servers.dataSetOf(node);
     const { script, head } = this.#question;
     const shared = head(dataSet.tag);
-    const calls = batches.map(({ keys, args }) => ({ keys, args: [...shared, ...args] }));
-    return { replies: await node.run(script, calls), dataSet };
+    const calls = batches.map(({ keys, args }) => scriptCall(keys, [...shared, ...args]));
+    return node.run(script, calls).then((replies) => ({ replies, dataSet }));
   }
 
   #parts(items: readonly T[]): Part<T>[] {
@@ -157,19 +166,24 @@ export class RedisCalls<T extends { readonly owner: string }> {
 }
 
 /** Where a reply has one element per key: what `read` makes of each, in the order of the list that was asked about. `reply` may be an Error. */
-export function perKey<T, R>(answers: readonly Answer<T>[], read: (reply: unknown, item: T, dataSet: DataSet) => R): R[] {
+export function perKey<R>(answers: readonly Answer[], read: (reply: unknown, dataSet: DataSet) => R): R[] {
   const results: R[] = [];
-  for (const { items, indexes, reply, first, dataSet } of answers) {
+  for (const { count, indexes, reply, first, dataSet } of answers) {
     const each: readonly unknown[] | undefined = Array.isArray(reply) ? reply : undefined;
-    for (const [place, item] of items.entries()) results[indexes?.[place] ?? place] = read(each ? each[first + place] : reply, item, dataSet);
+    for (let place = 0; place < count; place += 1) results[indexes?.[place] ?? place] = read(each ? each[first + place] : reply, dataSet);
   }
   return results;
+}
+
+/** The items of an answer, of the list that was asked about. */
+export function itemsOf<T>({ indexes }: Answer, list: readonly T[]): readonly T[] {
+  return indexes ? indexes.flatMap((index) => list[index] ?? []) : list;
 }
 
 function batchOf({ batches, open }: Turn, slot: number): Batch {
   const known = open.get(slot);
   if (known) return known;
-  const batch = { keys: [], args: [] };
+  const batch = { place: batches.length, keys: [], args: [] };
   batches.push(batch);
   open.set(slot, batch);
   return batch;

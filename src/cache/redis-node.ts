@@ -4,8 +4,10 @@
  * `isCoherent` is true only while the ear listens to that very server.
  */
 import type { Redis } from 'ioredis';
+import { asError } from '../runtime/as-error.js';
 import { DeadlineExceeded, withDeadline } from '../runtime/deadline.js';
 import { identify, type Script } from './redis-scripts.js';
+import { ScriptCommand, type ScriptCall } from './script-call.js';
 import { TimeLease } from './time-lease.js';
 
 export interface RedisNodeOptions {
@@ -24,15 +26,8 @@ export interface RedisNodeOptions {
   lost: () => void;
 }
 
-export type Argument = string | number;
-
-export interface Call {
-  readonly keys: readonly string[];
-  readonly args: readonly Argument[];
-}
-
 interface Sending {
-  readonly calls: readonly Call[];
+  readonly calls: readonly ScriptCall[];
   readonly asking: boolean;
   readonly timeoutMs: number;
 }
@@ -98,14 +93,14 @@ export class RedisNode {
   }
 
   /**
-   * One pipeline of EVALSHA; a server that does not know the script (restarted, or SCRIPT FLUSH) is taught it, and those calls repeated once.
+   * EVALSHA of all in one write; a server that does not know the script (restarted, or SCRIPT FLUSH) is taught it, and those calls repeated once.
    * Answers per call, an Error where it failed. Never rejects. `asking`: the server is to take keys of a slot that it is just getting.
    */
-  async run(script: Script, calls: readonly Call[], { asking = false, timeoutMs = this.#options.commandTimeoutMs } = {}): Promise<unknown[]> {
-    const replies = await this.#pipeline('evalsha', script.sha, { calls, asking, timeoutMs });
+  async run(script: Script, calls: readonly ScriptCall[], { asking = false, timeoutMs = this.#options.commandTimeoutMs } = {}): Promise<unknown[]> {
+    const replies = await this.#send('evalsha', script, { calls, asking, timeoutMs });
     const unknown = calls.filter((_, index) => isUnknownScript(replies[index]));
     if (unknown.length === 0) return replies;
-    const repeated = await this.#pipeline('eval', script.source, { calls: unknown, asking, timeoutMs });
+    const repeated = await this.#send('eval', script, { calls: unknown, asking, timeoutMs });
     return replies.map((reply) => (isUnknownScript(reply) ? repeated.shift() : reply));
   }
 
@@ -144,24 +139,22 @@ export class RedisNode {
     return redis;
   }
 
-  async #pipeline(command: 'eval' | 'evalsha', body: string, { calls, asking, timeoutMs }: Sending): Promise<unknown[]> {
+  async #send(name: 'eval' | 'evalsha', script: Script, { calls, asking, timeoutMs }: Sending): Promise<unknown[]> {
     if (this.#generation === undefined) return calls.map(() => new Error('Redis is not connected'));
     this.#gatherWrites();
-    const pipeline = this.#commands.pipeline();
-    for (const { keys, args } of calls) {
-      if (asking) pipeline.asking();
-      pipeline[command](body, keys.length, ...keys, ...args);
-    }
+    const replies = calls.map((call) => {
+      if (asking) void this.#commands.asking().catch(() => undefined);
+      const command = new ScriptCommand(name, script, call);
+      this.#commands.sendCommand(command);
+      return command.promise.catch(asError);
+    });
     try {
-      const replies = (await withDeadline(pipeline.exec(), timeoutMs)) ?? [];
+      const answers: unknown[] = await withDeadline(Promise.all(replies), timeoutMs);
       if (this.#timeouts < maxTimeouts) this.#timeouts = 0;
-      return calls.map((_, index) => {
-        const reply = replies[asking ? 2 * index + 1 : index];
-        return reply?.[0] ?? reply?.[1];
-      });
+      return answers;
     } catch (error) {
       if (error instanceof DeadlineExceeded) this.#timeouts += 1;
-      return calls.map(() => (error instanceof Error ? error : new Error('Redis failed', { cause: error })));
+      return calls.map(() => asError(error));
     }
   }
 

@@ -4,11 +4,11 @@
  * The key is a hash per owner:
  *   `v:<collection>` = `<tag>|<token>|<loaded>|<fresh until>|<expires>|<end>`   the version of a value; until its end it is a last resort
  *   `p:<collection>` = its payload, which comes and goes with it
- *   `l:<collection>` = `<tag>|<expires>|<token>`                                the lease on loading it
+ *   `l:<collection>` = `<tag>|<expires>|<token>`                                the lease on loading it; empty: it has ended with a fill
  *   `i`              = the id of the event that has last invalidated something here
  * Times are milliseconds of Redis's own clock, so gateways need not agree on theirs. The key expires with the last of its fields.
  * The tag names the encoding and the generation; what bears another one counts as absent, but every invalidation drops it.
- * The token is that of the load, which is never used again: so no two values have the same version. What drops `v:` drops the value, whatever else it knows of.
+ * The token is that of the load, and no entry has it twice: so no two values of an entry have the same version. What drops `v:` drops the value, whatever else it knows of.
  */
 import { createHash } from 'node:crypto';
 
@@ -36,15 +36,15 @@ end
 `;
 
 /**
- * ARGV: lease in ms, tag, maximum of fields, maximum age of the value in ms; per key: collection, token, known version or empty.
+ * ARGV: lease in ms, tag, maximum of fields, maximum age of the value in ms; per key: `<token>|<known version or nothing>/<collection>`.
  * Answers per key 1, when the value is the known one and need not be loaded anew | 2, leased | {'hit', version, payload, age, ttl, end, event id, fresh, refresh}
  * | {'wait', ms} | {'leased', taken over[, version, payload, age, ttl, end, event id]} | {'bypass'}.
  * A hit is answered also when nothing can be written, so it stays a hit when Redis is full; a lease cannot be had then: bypass.
  */
 export const readOrLease = script(`${library}
 local leaseMs, tag, maxFields, maxAge, ms = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), now()
-return forEach(4, 3, function(key, at)
-  local collection, token, known = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+return forEach(4, 1, function(key, at)
+  local token, known, collection = string.match(ARGV[at + 1], '^([^|]*)|([^/]*)/(.*)$')
   local fields = redis.pcall('HMGET', key, 'v:' .. collection, 'l:' .. collection, 'i')
   if failed(fields) then return {'bypass'} end
   local version, lease, event = fields[1], fields[2], fields[3]
@@ -90,20 +90,20 @@ end
 return others
 `);
 
-/** ARGV: tag; per key: collection, `<token>|<ttl>|<fresh>|<age>|<end>` in ms, payload. Answers per key 1 when accepted. The lease ends with the fill, also with one that found no room. */
+/** ARGV: tag; per key: `<token>|<ttl>|<fresh>|<age>|<end>|<collection>` with times in ms, payload. Answers per key 1 when accepted. The lease ends with the fill, also with one that found no room. */
 export const fill = script(`${library}
 local tag, ms = ARGV[1], now()
-return forEach(1, 3, function(key, at)
-  local collection, payload = ARGV[at + 1], ARGV[at + 3]
-  local token, ttl, fresh, age, finish = string.match(ARGV[at + 2], '^(.*)|(%d+)|(%d+)|(%d+)|(%d+)$')
+return forEach(1, 2, function(key, at)
+  local token, ttl, fresh, age, finish, collection = string.match(ARGV[at + 1], '^([^|]*)|(%d+)|(%d+)|(%d+)|(%d+)|(.*)$')
   local held = redis.pcall('HGET', key, 'l:' .. collection)
   if failed(held) then return 0 end
   local leaseTag, leaseToken = string.match(held or '', '^([^|]*)|%d+|(.*)$')
   if leaseTag ~= tag or leaseToken ~= token then return 0 end
   local version = string.format('%s|%s|%.0f|%.0f|%.0f|%.0f', tag, token, ms - age, ms + fresh, ms + ttl, ms + finish)
-  local full = failed(redis.pcall('HSET', key, 'v:' .. collection, version, 'p:' .. collection, payload))
-  redis.call('HDEL', key, 'l:' .. collection)
-  if full then return 0 end
+  if failed(redis.pcall('HSET', key, 'v:' .. collection, version, 'p:' .. collection, ARGV[at + 2], 'l:' .. collection, '')) then
+    redis.call('HDEL', key, 'l:' .. collection)
+    return 0
+  end
   redis.call('PEXPIRE', key, finish, 'GT')
   return 1
 end)

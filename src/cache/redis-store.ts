@@ -6,12 +6,13 @@ import type { Logger } from '../runtime/logger.js';
 import type { RedisAddress } from '../runtime/redis-address.js';
 import { announcementOf, everything, readAnnouncement } from './announcement.js';
 import { maxCollectionsPerOwner, type CacheStore, type Cause, type Fill, type LeaseRequest, type Lookup, type StoredValue, type StoreState, type StoreWatcher } from './cache-store.js';
-import { perKey, RedisCalls, type DataSet, type Servers } from './redis-calls.js';
-import type { Call, RedisNode } from './redis-node.js';
+import { itemsOf, perKey, RedisCalls, type DataSet, type Servers } from './redis-calls.js';
+import type { RedisNode } from './redis-node.js';
 import { peeked, toLookup, type Peeked } from './redis-replies.js';
 import { RecentInvalidations, type Invalidation } from './recent-invalidations.js';
 import * as scripts from './redis-scripts.js';
 import { connectTopology, type RedisTopology } from './redis-topology.js';
+import { scriptCall, type ScriptCall } from './script-call.js';
 
 export interface RedisStoreOptions {
   address: RedisAddress;
@@ -30,8 +31,8 @@ export interface RedisStoreOptions {
   log: Logger;
 }
 
-/** A value and its version. */
-const fieldsPerCollection = 2;
+/** A value, its version, and its lease. */
+const fieldsPerCollection = 3;
 /** How long it is known which event was the last one. */
 const eventKeptMs = 600_000;
 /** Of a call to one server, when many keys are gone through. */
@@ -74,7 +75,7 @@ export class RedisStore implements CacheStore {
       script: scripts.fill,
       head: (tag) => [tag],
       addArgs: (args, { collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }) =>
-        args.push(collection, `${token}|${Math.ceil(ttlMs)}|${Math.ceil(freshMs)}|${Math.ceil(ageMs)}|${Math.ceil(endMs)}`, payload),
+        args.push(`${token}|${Math.ceil(ttlMs)}|${Math.ceil(freshMs)}|${Math.ceil(ageMs)}|${Math.ceil(endMs)}|${collection}`, payload),
     });
     this.#releases = new RedisCalls(this.#servers, { script: scripts.release, head: () => [], addArgs: (args, { collection, token }) => args.push(collection, token), evenIfSlow: true });
   }
@@ -90,19 +91,21 @@ export class RedisStore implements CacheStore {
     const answers = await reads.run(requests);
     // A read that timed out may still be executed and then hold a lease that nobody knows of; a release behind it on the same
     // connection ends that, instead of making readers wait for the lease to expire.
-    for (const { reply, items } of answers) if (reply instanceof Error) void this.release(items);
-    return perKey(answers, (reply, _request, { generation }) => toLookup(reply, generation));
+    for (const answer of answers) if (answer.reply instanceof Error) void this.release(itemsOf(answer, requests));
+    return perKey(answers, (reply, { generation }) => toLookup(reply, generation));
   }
 
   async confirm(values: readonly StoredValue[]): Promise<boolean> {
-    return (await this.#confirmations.run(values)).every(
+    return (await this.#confirmations.run(values)).every((answer) => {
+      const { count, reply, first, dataSet } = answer;
+      const { tag } = dataSet;
       // What was stored before the server became what it is may be there still, and is not to be believed.
-      ({ items, reply, first, dataSet: { tag } }) => items.every(({ version }) => version.startsWith(tag) && version[tag.length] === '|') && areAllIn(reply, first, items.length),
-    );
+      return itemsOf(answer, values).every(({ version }) => version.startsWith(tag) && version[tag.length] === '|') && areAllIn(reply, first, count);
+    });
   }
 
-  async fill(fills: readonly Fill[]): Promise<boolean[]> {
-    return perKey(await this.#fills.run(fills), (reply) => reply === 1);
+  fill(fills: readonly Fill[]): Promise<boolean[]> {
+    return this.#fills.run(fills).then((answers) => perKey(answers, (reply) => reply === 1));
   }
 
   async release(requests: readonly LeaseRequest[]): Promise<void> {
@@ -194,17 +197,17 @@ export class RedisStore implements CacheStore {
     return new RedisCalls(this.#servers, {
       script: scripts.readOrLease,
       head: (tag) => [this.#options.leaseMs, tag, fieldsPerCollection * maxCollectionsPerOwner, maxAge],
-      addArgs: (args, { collection, token, known = '' }) => args.push(collection, token, known),
+      addArgs: (args, { collection, token, known = '' }) => args.push(`${token}|${known}/${collection}`),
     });
   }
 
-  #invalidation({ owner, collection }: Invalidation, { eventId = '' }: Cause): Call {
+  #invalidation({ owner, collection }: Invalidation, { eventId = '' }: Cause): ScriptCall {
     const named = collection === undefined ? [] : [collection];
-    return { keys: [this.#key(owner)], args: [this.#options.keyPrefix, announcementOf({ owner, collection }), eventId, eventKeptMs, ...named] };
+    return scriptCall([this.#key(owner)], [this.#options.keyPrefix, announcementOf({ owner, collection }), eventId, eventKeptMs, ...named]);
   }
 
   /** An invalidation must reach the key wherever it is: of a slot on the move, a key that has moved already. */
-  async #redirected(call: Call, reply: unknown): Promise<unknown> {
+  async #redirected(call: ScriptCall, reply: unknown): Promise<unknown> {
     const [, importing] = reply instanceof Error ? (/^ASK \d+ (\S+)$/.exec(reply.message) ?? []) : [];
     if (importing === undefined) return reply;
     const [answer] = (await this.#topology.nodeAt(importing)?.run(scripts.invalidate, [call], { asking: true })) ?? [reply];

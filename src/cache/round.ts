@@ -15,6 +15,14 @@ export function readOf(key: EntryKey): Read {
   return { key, id: entryId(key) };
 }
 
+/** Each entry once. */
+export function unique(reads: readonly Read[]): readonly Read[] {
+  if (reads.length < 2) return reads;
+  const byId = new Map<string, Read>();
+  for (const read of reads) byId.set(read.id, read);
+  return byId.size === reads.length ? reads : [...byId.values()];
+}
+
 /** A value and where it came from, or why there is none. */
 export type Result<V> = { readonly value: V; readonly answered: Answered } | { readonly error: Error };
 

@@ -21,8 +21,8 @@ import type { SendTemplateResponse } from '../contract/generated/media/v1/SendTe
 import type { UpdateFileRequestInput } from '../contract/generated/media/v1/UpdateFileRequest.js';
 import type { UploadMetaInput } from '../contract/generated/media/v1/UploadMeta.js';
 import { fromGrpcError, hasGrpcStatus } from '../contract/grpc-errors.js';
-import { maxBatchSize, MediaService } from '../contract/services.js';
-import { channelOptions, clientCredentials, unary } from '../runtime/grpc.js';
+import { MediaService } from '../contract/services.js';
+import { channelOptions, clientCredentials, taken, unary } from '../runtime/grpc.js';
 import { asError } from '../runtime/as-error.js';
 import { DeadlineExceeded } from '../runtime/deadline.js';
 import { Coalescer } from '../runtime/coalescer.js';
@@ -43,11 +43,14 @@ const importDeadlineMs = 150_000;
 const sendDeadlineMs = 210_000;
 const maxImports = 32;
 
-/** While so many calls are under way, further large ones wait and go together: a call costs as much as a dozen things in it. */
+/**
+ * While so many calls are under way, further large ones wait and go together: a call costs as much as a dozen things in it. Not for as many as there may be
+ * in one: while the service is at work on what all wait for, this process has nothing to do.
+ */
 export const batching = {
   maxCalls: 4,
   minThings: 16,
-  maxThings: maxBatchSize,
+  maxThings: 200,
   maxWaitMs: 100,
   mayBeOfOne: (error: unknown): boolean => error instanceof AppError && (error.code === 'RESULT_TOO_LARGE' || error.code === 'BAD_USER_INPUT'),
 };
@@ -74,7 +77,7 @@ export class MediaClient {
     this.#client = client;
     this.#limiter = new Limiter({ max: maxConcurrency, maxWaitMs: readDeadlineMs });
     this.#files = new Coalescer({
-      call: async (queries) => (await this.#call(() => unary(this.#client, methods.GetFilesByModels, { queries: [...queries] }, readDeadlineMs))).results,
+      call: async (queries) => taken((await this.#call(() => unary(this.#client, methods.GetFilesByModels, { queries: [...queries] }, readDeadlineMs))).results),
       ...batching,
       maxCalls: Math.min(maxConcurrency, batching.maxCalls),
     });

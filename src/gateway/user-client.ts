@@ -9,7 +9,7 @@ import { fromGrpcError } from '../contract/grpc-errors.js';
 import { UserService } from '../contract/services.js';
 import { asError } from '../runtime/as-error.js';
 import { Coalescer } from '../runtime/coalescer.js';
-import { channelOptions, clientCredentials, unary } from '../runtime/grpc.js';
+import { channelOptions, clientCredentials, taken, unary } from '../runtime/grpc.js';
 import { formatHostPort } from '../runtime/setting-types.js';
 import type { Settings } from '../runtime/settings.js';
 import { batching, stateOf, type ServiceState } from './media-client.js';
@@ -125,7 +125,7 @@ export class UserClient {
   async #call(ids: readonly string[]): Promise<(User | undefined)[]> {
     try {
       const { results } = await unary(this.#client, UserService.service.GetUsers, { ids: [...ids] }, readDeadlineMs);
-      return results.map(({ user }) => user ?? undefined);
+      return taken(results).map(({ user }) => user ?? undefined);
     } catch (error) {
       throw fromGrpcError(error, unavailable);
     }

@@ -11,7 +11,7 @@ export interface CoalescerOptions<T, R> {
   maxCalls: number;
   /** Who asks for fewer things does not wait. */
   minThings: number;
-  /** Of one call; no asker asks for more. */
+  /** Of one call, where several ask for them. */
   maxThings: number;
   /** Milliseconds that one may wait; then a further call is made. */
   maxWaitMs: number;

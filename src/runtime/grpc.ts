@@ -97,6 +97,14 @@ export function unary<Request, RequestOut, Response, ResponseIn>(
   });
 }
 
+/**
+ * What was answered, taken out of the answer: grpc-js keeps that with the call. The call is old for the garbage collector by then, and what something old
+ * holds is kept until the next full collection, also when nobody needs either.
+ */
+export function taken<T>(list: T[]): T[] {
+  return list.splice(0);
+}
+
 export interface GrpcServerHandle {
   /** Where it listens; the port is the real one also when 0 was asked for. */
   address: HostPort;

@@ -51,7 +51,13 @@ function presentWriterOf(type: GraphQLOutputType): Writer {
   if (!isLeafType(inner)) return refuse;
   return (value) => {
     if (typeof value === 'function' || value instanceof Error) return refuse();
-    const text: unknown = JSON.stringify(inner.serialize(value));
+    const leaf: unknown = inner.serialize(value);
+    if (typeof leaf === 'string' && plain.test(leaf)) return `"${leaf}"`;
+    const text: unknown = JSON.stringify(leaf);
     return typeof text === 'string' && text !== 'null' ? text : refuse();
   };
 }
+
+/** What JSON has between quotes as it is; of other texts `JSON.stringify` knows, for twice the price. */
+// oxlint-disable-next-line no-control-regex
+const plain = /^[^"\\\u0000-\u001f\ud800-\udfff]*$/;

@@ -11,7 +11,7 @@ import { checkedUserIds } from '../arguments.js';
 import type { MediaReader } from '../media-reader.js';
 import type { Known } from '../request-context.js';
 import type { KeptUser, UserClient } from '../user-client.js';
-import { askedOf, listText, type FindMedia, type MediaAsked, type Model, type Now } from './model-fields.js';
+import { askedOf, listText,  type MediaAsked, type Model, type NextMedia, type Now } from './model-fields.js';
 import { readBody, type GraphQLBody } from './graphql-body.js';
 import { KeptAnswers } from './kept-answers.js';
 import type { Operations } from './operations.js';
@@ -101,8 +101,7 @@ export class HotLane {
     const wanted = unlessRefused(() => mediaOf(asked, findUser)) ?? [];
     const { found, receipt } = wanted.length > 0 ? await media.readWithReceipt(wanted.map(({ entry }) => entry)) : nothingRead;
     let next = 0;
-    const findMedia: FindMedia = () => found[next++];
-    const text = unlessRefused(() => textOf(asked, findUser, findMedia));
+    const text = unlessRefused(() => textOf(asked, findUser, () => found[next++]));
     if (text !== undefined && (wanted.length === 0 || receipt) && this.#kept.isWanted(request)) this.#keep(request, { text, known, receipt });
     return text ?? { users: known, media: wanted.flatMap(({ query }, index) => (found[index] ? [{ query, found: found[index] }] : [])) };
   }
@@ -187,15 +186,15 @@ function modelsOf({ root, ids }: AskedModels, find: FindUser): (Model | undefine
   return ids.map((id) => (root.kind === 'product' ? { id } : find(id)));
 }
 
-/** @throws Error when the answer has an error, and what `findUser` and `findMedia` throw. */
-function textOf(asked: readonly Asked[], findUser: FindUser, findMedia: FindMedia): string {
+/** @throws Error when the answer has an error, and what `findUser` throws. */
+function textOf(asked: readonly Asked[], findUser: FindUser, nextMedia: NextMedia): string {
   const fields = asked.map((one) => {
     if ('media' in one) {
-      const found = findMedia(one.media);
+      const found = nextMedia();
       return one.root.key + (found && !(found instanceof Error) ? listText(one.root.fields, found) : refuse());
     }
     if (!('ids' in one)) return one.root.text;
-    const models = modelsOf(one, findUser).map((model) => (model ? one.root.fields.textOf(model, findMedia) : 'null'));
+    const models = modelsOf(one, findUser).map((model) => (model ? one.root.fields.textOf(model, nextMedia) : 'null'));
     return one.root.key + (one.root.kind === 'users' ? `[${models.join(',')}]` : models.join(''));
   });
   return dataText(fields.join(','));

@@ -33,8 +33,8 @@ export interface MediaAsked {
   readonly entry: EntryKey;
 }
 
-/** @throws Error when it could not be read, or not here. */
-export type FindMedia = (asked: MediaAsked) => ModelMedia | Error | undefined;
+/** The media of one entry after the other, in the order in which they were asked for. */
+export type NextMedia = () => ModelMedia | Error | undefined;
 
 /** What is in this process, at one moment. */
 export interface Now {
@@ -75,9 +75,14 @@ export class ModelFields {
     return this.#media.map(({ modelType, collectionName }) => askedOf({ modelType, modelId: id, collectionName }));
   }
 
-  /** The media are asked for in the order of `asked`. @throws Error when the answer has an error, and what `find` throws. */
-  textOf(model: Model, find: FindMedia): string {
-    return this.#make(model, this.asked(model).map(find));
+  /** Takes the media in the order of `asked`. @throws Error when the answer has an error. */
+  textOf(model: Model, next: NextMedia): string {
+    let text = '{';
+    for (const part of this.#parts) {
+      if (text.length > 1) text += ',';
+      text += 'fixed' in part ? part.fixed.textOf(model) : mediaText(part.media, next());
+    }
+    return `${text}}`;
   }
 
   /** Of a user, or of a model that is its id. @throws Error when the answer has an error, or something is not in this process. */
@@ -92,21 +97,11 @@ export class ModelFields {
     const user = isUser ? (users.peek(id) ?? refuse()) : undefined;
     const model = user ? (user.user ?? refuse()) : { id };
     const found = this.asked(model).map(({ entry: key }) => ({ key, copy: reads.find(key) ?? refuse() }));
-    const text = this.#make(model, found.map(({ copy }) => copy.value));
+    let next = 0;
+    const text = this.textOf(model, () => found[next++]?.copy.value);
     const ready = { user, found, text, uses: 0 };
     this.#all.put(this.#ready, id, ready, text.length);
     return ready;
-  }
-
-  #make(model: Model, found: readonly (ModelMedia | Error | undefined)[]): string {
-    const media = found.values();
-    const fields = this.#parts.map((part) => {
-      if ('fixed' in part) return part.fixed.textOf(model);
-      const { value } = media.next();
-      if (!value || value instanceof Error) return refuse();
-      return `${part.media.key}${part.media.many ? listText(part.media.fields, value) : lastText(part.media.fields, value)}`;
-    });
-    return `{${fields.join(',')}}`;
   }
 }
 
@@ -117,6 +112,12 @@ function isStill(ready: Ready, { users, reads, ms }: Now): boolean {
   const isUse = ready.uses % usesPerLook === 0;
   if (isUse && user) users.peek(user.id);
   return reads.again(found, isUse);
+}
+
+/** @throws Error when it is not for sure what GraphQL would answer. */
+function mediaText({ key, many, fields }: MediaField, found: ModelMedia | Error | undefined): string {
+  if (!found || found instanceof Error) return refuse();
+  return key + (many ? listText(fields, found) : lastText(fields, found));
 }
 
 export function askedOf(query: MediaQuery): MediaAsked {

@@ -60,6 +60,7 @@ export const mutants: readonly Mutant[] = [
     witness: 'a reader comes after the fill has happened, a writer has undone it, and another process loads anew',
     patches: [
       { file: 'flights.ts', original: '      for (const { id } of leased) this.#open.delete(id);\n', replacement: '' },
+      { file: 'flights.ts', original: 'const isAwaited = joined.is || ', replacement: 'const isAwaited = !joined.is || joined.is || ' },
       {
         file: 'flights.ts',
         original: 'return { loaded, landed };',
@@ -111,7 +112,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an expired value is served although it was invalidated meanwhile',
     witness: 'an entry has expired, the origin fails, and a reader joins a load that a writer has overtaken, while another process loads anew',
-    patches: [{ file: 'flights.ts', original: '      if (accepted[next++]) stored.add(index);', replacement: '      if (accepted[next++] || values[index] instanceof Error) stored.add(index);' }],
+    patches: [{ file: 'flights.ts', original: '      if (accepted[nth]) stored.add(index);', replacement: '      if (accepted[nth] || item?.stale) stored.add(index);' }],
   },
   {
     name: 'own writes are not remembered while the store is away',
