@@ -5,6 +5,7 @@
  * sent (the pending tickets); it is served only while the store is certain that all announcements have been heard (store.isCoherent).
  */
 import { LRUCache } from 'lru-cache';
+import { Sightings } from '../runtime/sightings.js';
 import type { CacheStore, EntryKey, Hit, StoreWatcher } from './cache-store.js';
 
 export interface LocalTierOptions {
@@ -47,6 +48,7 @@ export class LocalTier<V> implements StoreWatcher {
   readonly #store: LocalTierOptions['store'];
   readonly #now: () => number;
   readonly #owners: LRUCache<string, Copies<V>>;
+  readonly #reads = new Sightings();
   /** By owner; nearly always one. */
   readonly #pending = new Map<string, Ticket | Set<Ticket>>();
 
@@ -92,11 +94,18 @@ export class LocalTier<V> implements StoreWatcher {
 
   /** Keeps what the read has found, unless the ticket is void. */
   admit({ key, isVoid }: Ticket, value: V, hit: Hit): void {
-    if (!isVoid) this.keep(key, value, hit);
+    if (!isVoid) this.#keep(key, value, hit);
   }
 
-  /** The same without a ticket: only for who asks the store again before each use, by `known`. */
-  keep(key: EntryKey, value: V, { version, payload, ageMs, ttlMs, freshMs, generation, lastEventId }: Hit): void {
+  /**
+   * The same without a ticket: only for who asks the store again before each use, by `known`. Not before the third read: what is seldom read is not worth
+   * its place, and who asks for the same again and again has kept what was made of it.
+   */
+  keepReread(key: EntryKey, value: V, hit: Hit): void {
+    if (this.#reads.see(key.owner) > 1) this.#keep(key, value, hit);
+  }
+
+  #keep(key: EntryKey, value: V, { version, payload, ageMs, ttlMs, freshMs, generation, lastEventId }: Hit): void {
     if (freshMs <= 0) return;
     const now = this.#now();
     const copy: Copy<V> = {

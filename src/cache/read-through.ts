@@ -192,7 +192,7 @@ export class ReadThrough<V> {
       const value = this.#options.codec.decode(hit.payload);
       round.hit({ key, id }, value, { hit, askedAt });
       if (ticket) this.#local.admit(ticket, value, hit);
-      else if (!this.#areCopiesBelieved) this.#local.keep(key, value, hit);
+      else if (!this.#areCopiesBelieved) this.#local.keepReread(key, value, hit);
       return true;
     } catch {
       round.observe({ type: 'undecodable', key });

@@ -4,6 +4,7 @@
  * one has no plan.
  */
 import type { Receipt } from '../../cache/receipts.js';
+import { Sightings } from '../../runtime/sightings.js';
 import type { MediaReader } from '../media-reader.js';
 import type { KeptUser, UserClient } from '../user-client.js';
 
@@ -21,10 +22,6 @@ export interface KeptAnswersOptions {
   maxBytes: number;
 }
 
-/** Places for what was asked for once; of two at the same place, one is kept sooner than it should be. */
-const places = 131_072;
-/** So many of the bytes of a request decide its place. */
-const samples = 256;
 /** Of all bytes, the share that one answer may take. */
 const maxShare = 1 / 32;
 /** What is held with an answer: its receipt, and its place. */
@@ -34,7 +31,7 @@ export class KeptAnswers {
   readonly #options: KeptAnswersOptions;
   /** Of those asked for of late, and of those of the time before. */
   readonly #maxBytesEach: number;
-  readonly #askedOnce = new Int32Array(places);
+  readonly #asked = new Sightings();
   #late = new Map<string, KeptAnswer>();
   #before: ReadonlyMap<string, KeptAnswer> = new Map();
   #bytes = 0;
@@ -55,11 +52,7 @@ export class KeptAnswers {
 
   /** Whether an answer to it should be kept: it is not the first of late. Asked once per answer that was made. */
   isWanted(request: string): boolean {
-    const hash = hashOf(request);
-    const place = hash & (places - 1);
-    if (this.#askedOnce[place] === hash) return true;
-    this.#askedOnce[place] = hash;
-    return false;
+    return this.#asked.see(request) > 0;
   }
 
   keep(request: string, kept: KeptAnswer): void {
@@ -83,12 +76,4 @@ export class KeptAnswers {
 
 function sizeOf(request: string, { text }: KeptAnswer): number {
   return request.length + text.length + overheadBytes;
-}
-
-/** FNV-1a, https://datatracker.ietf.org/doc/html/draft-eastlake-fnv, of a sample. */
-function hashOf(text: string): number {
-  const step = Math.ceil(text.length / samples);
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += step) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return hash;
 }

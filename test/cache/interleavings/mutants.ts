@@ -97,7 +97,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'there is no pending set: a copy is made whatever was heard meanwhile',
     witness: 'a copy is being made of what a writer invalidates',
-    patches: [{ file: 'local-tier.ts', original: 'if (!isVoid) this.keep(key, value, hit);', replacement: 'this.keep(key, value, hit);' }],
+    patches: [{ file: 'local-tier.ts', original: 'if (!isVoid) this.#keep(key, value, hit);', replacement: 'this.#keep(key, value, hit);' }],
   },
   {
     name: 'there is no time lease: copies are believed without news',

@@ -1,0 +1,34 @@
+/** How often names were seen of late, in a fixed number of places: for deciding what is worth keeping. */
+
+/** So many of the characters of a name decide its place. */
+const samples = 256;
+/** The lowest bits of a place count, the others say of whom. */
+const countMask = 3;
+
+export class Sightings {
+  readonly #places: Int32Array;
+
+  /** `places`: a power of two. Of two names at the same place, one is forgotten, or seldom taken for the other. */
+  constructor(places = 131_072) {
+    this.#places = new Int32Array(places);
+  }
+
+  /** Counts this sighting. How often the name was seen before, at most 3. */
+  see(name: string): number {
+    const hash = hashOf(name);
+    const place = hash & (this.#places.length - 1);
+    const found = this.#places[place] ?? 0;
+    const isKnown = ((found ^ hash) & ~countMask) === 0;
+    const count = isKnown ? found & countMask : 0;
+    this.#places[place] = (hash & ~countMask) | Math.min(count + 1, countMask);
+    return count;
+  }
+}
+
+/** FNV-1a, https://datatracker.ietf.org/doc/html/draft-eastlake-fnv, of a sample. */
+function hashOf(text: string): number {
+  const step = Math.ceil(text.length / samples);
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += step) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash;
+}
