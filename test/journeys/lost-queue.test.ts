@@ -84,6 +84,11 @@ describe('a queue that is deleted under a gateway', () => {
     for (const id of ids) await cached(id, 'new.png');
     put([announced], 'newest.png');
     await publish(broker.url, `media.event.${kind}`, { model_type: 'User', model_id: announced, collection_name: 'avatars' });
-    for (const gateway of gateways) await waitFor(async () => (await read(gateway, announced)) === answer('newest.png'), { what: 'the next event to be applied' });
+    const logs = (): string => gateways.map(({ process }) => process.logs()).join('\n\n');
+    for (const gateway of gateways) {
+      await waitFor(async () => (await read(gateway, announced)) === answer('newest.png'), { what: 'the next event to be applied' }).catch((error: unknown) => {
+        throw new Error(logs(), { cause: error });
+      });
+    }
   });
 });
