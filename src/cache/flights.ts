@@ -115,9 +115,10 @@ export class Flights<V> {
     const released: LeaseRequest[] = [];
     for (const [index, item] of leased.entries()) {
       const fill = this.#fill(item, values[index] ?? noLanding.error, waitedMs);
-      if (fill) places.push(index);
-      if (fill) sent.push(fill);
-      else released.push(item.request);
+      if (fill) {
+        places.push(index);
+        sent.push(fill);
+      } else released.push(item.request);
     }
     const filling = sent.length > 0 ? store.fill(sent) : [];
     const releasing = released.length > 0 ? store.release(released) : undefined;

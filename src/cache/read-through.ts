@@ -137,10 +137,10 @@ export class ReadThrough<V> {
   async #read(reads: readonly Read[], round: Round<V>, tries: number): Promise<void> {
     const maxAgeMs = this.#maxAgeMs();
     const local = this.#believedLocal(maxAgeMs);
+    const missing = reads.filter((read) => !this.#answerFromCopy(read, local, round));
+    if (missing.length === 0) return;
     const token = this.#nextToken();
-    const asked: Asked<V>[] = [];
-    for (const read of reads) if (!this.#answerFromCopy(read, local, round)) asked.push(this.#ask(read, local, token));
-    if (asked.length === 0) return;
+    const asked = missing.map((read) => this.#ask(read, local, token));
     const askedAt = this.#time.now();
     const lookups = await this.#options.store.readOrLease(
       asked.map(({ request }) => request),
