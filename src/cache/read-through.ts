@@ -74,14 +74,16 @@ export class ReadThrough<V> {
    */
   async readMany(keys: readonly EntryKey[], explain?: CacheObserver): Promise<(V | Error)[]> {
     const reads = keys.map(readOf);
-    const round = await this.#round(reads, { explain, isReceiptWanted: false });
+    const round = this.#round({ explain, isReceiptWanted: false });
+    await this.#readAll(unique(reads), round);
     return reads.map(({ id }) => round.valueOf(id));
   }
 
   /** As `readMany`; with a receipt where all of it was in the store, and no copy is believed without asking there. */
   async readWithReceipt(keys: readonly EntryKey[]): Promise<{ values: (V | Error)[]; receipt: Receipt | undefined }> {
     const reads = keys.map(readOf);
-    const round = await this.#round(reads, { isReceiptWanted: !this.#areCopiesBelieved });
+    const round = this.#round({ isReceiptWanted: !this.#areCopiesBelieved });
+    await this.#readAll(unique(reads), round);
     return { values: reads.map(({ id }) => round.valueOf(id)), receipt: round.receipt() };
   }
 
@@ -90,18 +92,16 @@ export class ReadThrough<V> {
     return this.#receipts.again(receipt);
   }
 
-  async #round(all: readonly Read[], { explain, isReceiptWanted }: { explain?: CacheObserver | undefined; isReceiptWanted: boolean }): Promise<Round<V>> {
+  #round({ explain, isReceiptWanted }: { explain?: CacheObserver | undefined; isReceiptWanted: boolean }): Round<V> {
     const { observe, isNegative, maxWaitMs } = this.#options;
-    const round = new Round<V>({ observers: [observe, explain], isNegative, giveUpAt: this.#time.now() + maxWaitMs, isReceiptWanted });
-    const reads = unique(all);
-    if (this.#unconfirmed.isEmpty) {
-      await this.#read(reads, round, 0);
-      return round;
-    }
+    return new Round<V>({ observers: [observe, explain], isNegative, giveUpAt: this.#time.now() + maxWaitMs, isReceiptWanted });
+  }
+
+  #readAll(reads: readonly Read[], round: Round<V>): Promise<unknown> {
+    if (this.#unconfirmed.isEmpty) return this.#read(reads, round, 0);
     const distrusted = reads.filter(({ key }) => this.#unconfirmed.covers(key.owner));
     const trusted = reads.filter(({ key }) => !this.#unconfirmed.covers(key.owner));
-    await Promise.all([this.#loadPast(distrusted, round), this.#read(trusted, round, 0)]);
-    return round;
+    return Promise.all([this.#loadPast(distrusted, round), this.#read(trusted, round, 0)]);
   }
 
   /** Reads from copies in this process, without a promise; undefined while there are none, or none may be believed. */
@@ -163,7 +163,8 @@ export class ReadThrough<V> {
       if (ticket) this.#local.end(ticket);
     }
     this.#refresh(refreshed, round);
-    await Promise.all([this.#loadLeased(leased, round), this.#wait(waiting, round, tries), this.#loadPast(past, round)]);
+    // Nearly always all has been answered.
+    if (leased.length + waiting.length + past.length > 0) await Promise.all([this.#loadLeased(leased, round), this.#wait(waiting, round, tries), this.#loadPast(past, round)]);
   }
 
   #ask({ key, id }: Read, local: LocalTier<V> | undefined, token: string): Asked<V> {

@@ -142,7 +142,7 @@ export class RedisCalls<T extends { readonly owner: string }> {
     const { script, head } = this.#question;
     const shared = head(dataSet.tag);
     const calls = batches.map(({ keys, args }) => scriptCall(keys, [...shared, ...args]));
-    return node.run(script, calls).then((replies) => ({ replies, dataSet }));
+    return node.run(script, calls).then((replies) => ({ replies: replies.map(perKeyOf), dataSet }));
   }
 
   #parts(items: readonly T[]): Part<T>[] {
@@ -163,6 +163,18 @@ export class RedisCalls<T extends { readonly owner: string }> {
     }
     return parts;
   }
+}
+
+/** A reply with an element for each of its keys: the scripts answer -n for n in a row that are 1. */
+function perKeyOf(reply: unknown): unknown {
+  const short: readonly unknown[] | undefined = Array.isArray(reply) ? reply : undefined;
+  if (!short) return reply;
+  const each: unknown[] = [];
+  for (const one of short) {
+    if (typeof one !== 'number' || one >= 0) each.push(one);
+    else for (let end = Math.min(fullAt, each.length - one); each.length < end; ) each.push(1);
+  }
+  return each;
 }
 
 /** Where a reply has one element per key: what `read` makes of each, in the order of the list that was asked about. `reply` may be an Error. */

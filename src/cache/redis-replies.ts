@@ -2,7 +2,7 @@
  * What Redis answers, as the contract of the store has it. What is not understood of a read is a bypass.
  * The replies of reads are checked by hand: they are on the way of every read.
  */
-import type { Lookup, Stored } from './cache-store.js';
+import type { Hit, Lookup } from './cache-store.js';
 
 const same: Lookup = { kind: 'same' };
 const leased: Lookup = { kind: 'leased', takenOver: false, stale: undefined };
@@ -13,22 +13,36 @@ export function toLookup(reply: unknown, generation: string): Lookup {
   if (reply === 2) return leased;
   const [kind, ...parts]: unknown[] = Array.isArray(reply) ? reply : [];
   if (kind === 'hit') {
-    const freshMs = parts[6];
-    const stored = toStored(parts, generation);
-    if (stored && typeof freshMs === 'number') return { kind, ...stored, freshMs, refresh: parts[7] === 1 };
+    const found = toHit(parts, generation);
+    if (found) return found;
   } else if (kind === 'wait') {
     const [leaseMs] = parts;
     if (typeof leaseMs === 'number') return { kind, leaseMs };
   } else if (kind === 'leased') {
     const [takenOver, ...stale] = parts;
-    return { kind, takenOver: takenOver === 1, stale: toStored(stale, generation) };
+    return { kind, takenOver: takenOver === 1, stale: toHit(stale, generation) };
   }
   return { kind: 'bypass' };
 }
 
-function toStored([version, payload, ageMs, ttlMs, endMs, eventId]: readonly unknown[], generation: string): Stored | undefined {
-  if (typeof version !== 'string' || typeof payload !== 'string' || typeof ageMs !== 'number' || typeof ttlMs !== 'number' || typeof endMs !== 'number') return undefined;
-  return { version, payload, ageMs, ttlMs, endMs, generation, lastEventId: typeof eventId === 'string' && eventId !== '' ? eventId : undefined };
+/** Age, TTL, end, fresh, refresh, event id. */
+const about = /^(-?\d{1,15})\|(-?\d{1,15})\|(-?\d{1,15})\|(\d{1,15})\|([01])\|(.*)$/s;
+
+function toHit([version, payload, text]: readonly unknown[], generation: string): Hit | undefined {
+  const said = typeof text === 'string' ? about.exec(text) : null;
+  if (!said || typeof version !== 'string' || typeof payload !== 'string') return undefined;
+  return {
+    kind: 'hit',
+    version,
+    payload,
+    ageMs: Number(said[1]),
+    ttlMs: Number(said[2]),
+    endMs: Number(said[3]),
+    generation,
+    lastEventId: said[6] || undefined,
+    freshMs: Number(said[4]),
+    refresh: said[5] === '1',
+  };
 }
 
 /** What an operator is shown of an entry. Times are milliseconds. */

@@ -27,24 +27,36 @@ end
 local function failed(reply)
   return type(reply) == 'table' and reply.err
 end
--- Behind the head of ARGV each key has as many of its own; answers what \`work\` answers for each.
+-- Behind the head of ARGV each key has as many of its own; answers what \`work\` answers for each, but -n for n keys in a row that are answered 1.
 local function forEach(head, width, work)
-  local replies = {}
-  for i = 1, #KEYS do replies[i] = work(KEYS[i], head + (i - 1) * width) end
+  local replies, ones = {}, 0
+  for i = 1, #KEYS do
+    local reply = work(KEYS[i], head + (i - 1) * width)
+    if reply == 1 then
+      ones = ones + 1
+    else
+      if ones > 0 then replies[#replies + 1] = -ones end
+      replies[#replies + 1], ones = reply, 0
+    end
+  end
+  if ones > 0 then replies[#replies + 1] = -ones end
   return replies
 end
 `;
 
 /**
- * ARGV: lease in ms, tag, maximum of fields, maximum age of the value in ms; per key: `<token>|<known version or nothing>/<collection>`.
- * Answers per key 1, when the value is the known one and need not be loaded anew | 2, leased | {'hit', version, payload, age, ttl, end, event id, fresh, refresh}
- * | {'wait', ms} | {'leased', taken over[, version, payload, age, ttl, end, event id]} | {'bypass'}.
+ * ARGV: lease in ms, tag, maximum of fields, maximum age of the value in ms; per key: `<token>|<known version or nothing>/<collection>`. Without a token the
+ * question is only whether the known version is still the value's, whatever its times: 1, or 0. So confirmations go with the reads of their turn.
+ * Answers per key 1, when the value is the known one and need not be loaded anew | 2, leased | {'hit', version, payload, about} | {'wait', ms}
+ * | {'leased', taken over[, version, payload, about]} | {'bypass'}; about: `<age>|<ttl>|<ms to the end>|<fresh>|<refresh>|<event id>`, one text, because
+ * each element of a reply costs its reader as much.
  * A hit is answered also when nothing can be written, so it stays a hit when Redis is full; a lease cannot be had then: bypass.
  */
 export const readOrLease = script(`${library}
 local leaseMs, tag, maxFields, maxAge, ms = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), now()
 return forEach(4, 1, function(key, at)
   local token, known, collection = string.match(ARGV[at + 1], '^([^|]*)|([^/]*)/(.*)$')
+  if token == '' then return redis.pcall('HGET', key, 'v:' .. collection) == known and 1 or 0 end
   local fields = redis.pcall('HMGET', key, 'v:' .. collection, 'l:' .. collection, 'i')
   if failed(fields) then return {'bypass'} end
   local version, lease, event = fields[1], fields[2], fields[3]
@@ -68,26 +80,20 @@ return forEach(4, 1, function(key, at)
     if count == 0 then redis.call('PEXPIRE', key, 2 * leaseMs) else redis.call('PEXPIRE', key, 2 * leaseMs, 'GT') end
     return true
   end
+  local function about(refresh)
+    return string.format('%.0f|%.0f|%.0f|%.0f|%d|%s', ms - loaded, expires - ms, finish - ms, math.max(0, fresh - ms), refresh and 1 or 0, event or '')
+  end
   if usable and tonumber(expires) > ms then
     local refresh = tonumber(fresh) <= ms and not held and grant()
-    return {'hit', version, redis.call('HGET', key, 'p:' .. collection), ms - loaded, expires - ms, finish - ms, event or '', math.max(0, fresh - ms), refresh and 1 or 0}
+    return {'hit', version, redis.call('HGET', key, 'p:' .. collection), about(refresh)}
   end
   if held then return {'wait', leaseExpires - ms} end
   local stale = usable and tonumber(finish) > ms and redis.call('HGET', key, 'p:' .. collection)
   if not grant() then return {'bypass'} end
   local takenOver = sameTag and 1 or 0
-  if stale then return {'leased', takenOver, version, stale, ms - loaded, expires - ms, finish - ms, event or ''} end
+  if stale then return {'leased', takenOver, version, stale, about(false)} end
   return sameTag and {'leased', takenOver} or 2
 end)
-`);
-
-/** ARGV per key: collection and version. Answers the numbers of the keys, from 1, that have another value or none. */
-export const confirm = script(`
-local call, others = redis.pcall, {}
-for i = 1, #KEYS do
-  if call('HGET', KEYS[i], 'v:' .. ARGV[2 * i - 1]) ~= ARGV[2 * i] then others[#others + 1] = i end
-end
-return others
 `);
 
 /** ARGV: tag; per key: `<token>|<ttl>|<fresh>|<age>|<end>|<collection>` with times in ms, payload. Answers per key 1 when accepted. The lease ends with the fill, also with one that found no room. */

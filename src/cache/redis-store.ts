@@ -47,8 +47,7 @@ export class RedisStore implements CacheStore {
   readonly #options: RedisStoreOptions;
   readonly #topology: RedisTopology;
   readonly #servers: Servers;
-  readonly #reads: RedisCalls<LeaseRequest>;
-  readonly #confirmations: RedisCalls<StoredValue>;
+  readonly #reads: RedisCalls<LeaseRequest | StoredValue>;
   readonly #fills: RedisCalls<Fill>;
   readonly #releases: RedisCalls<LeaseRequest>;
   readonly #watchers: StoreWatcher[] = [];
@@ -70,7 +69,6 @@ export class RedisStore implements CacheStore {
     });
     this.#servers = { topology: this.#topology, keyOf: (owner) => this.#key(owner), dataSetOf: (node) => this.#dataSet(node) };
     this.#reads = this.#readsUpTo(Infinity);
-    this.#confirmations = new RedisCalls(this.#servers, { script: scripts.confirm, head: () => [], addArgs: (args, { collection, version }) => args.push(collection, version) });
     this.#fills = new RedisCalls(this.#servers, {
       script: scripts.fill,
       head: (tag) => [tag],
@@ -96,11 +94,11 @@ export class RedisStore implements CacheStore {
   }
 
   async confirm(values: readonly StoredValue[]): Promise<boolean> {
-    return (await this.#confirmations.run(values)).every((answer) => {
-      const { count, reply, first, dataSet } = answer;
-      const { tag } = dataSet;
-      // What was stored before the server became what it is may be there still, and is not to be believed.
-      return itemsOf(answer, values).every(({ version }) => version.startsWith(tag) && version[tag.length] === '|') && areAllIn(reply, first, count);
+    const tags = perKey(await this.#reads.run(values), (reply, { tag }) => (reply === 1 ? tag : undefined));
+    // What was stored before the server became what it is may be there still, and is not to be believed.
+    return values.every(({ version }, index) => {
+      const tag = tags[index];
+      return tag !== undefined && version.startsWith(tag) && version[tag.length] === '|';
     });
   }
 
@@ -192,12 +190,12 @@ export class RedisStore implements CacheStore {
     return count;
   }
 
-  #readsUpTo(maxAgeMs: number): RedisCalls<LeaseRequest> {
+  #readsUpTo(maxAgeMs: number): RedisCalls<LeaseRequest | StoredValue> {
     const maxAge = Math.min(maxAgeMs, Number.MAX_SAFE_INTEGER);
     return new RedisCalls(this.#servers, {
       script: scripts.readOrLease,
       head: (tag) => [this.#options.leaseMs, tag, fieldsPerCollection * maxCollectionsPerOwner, maxAge],
-      addArgs: (args, { collection, token, known = '' }) => args.push(`${token}|${known}/${collection}`),
+      addArgs: (args, item) => args.push('token' in item ? `${item.token}|${item.known ?? ''}/${item.collection}` : `|${item.version}/${item.collection}`),
     });
   }
 
@@ -269,9 +267,4 @@ export class RedisStore implements CacheStore {
 
 function escapeGlob(text: string): string {
   return text.replace(/[*?[\]\\^]/g, '\\$&');
-}
-
-/** Whether `others`, the numbers of the keys of a call, from 1, that have another value or none, names none of `count` keys from `first` on. */
-function areAllIn(others: unknown, first: number, count: number): boolean {
-  return Array.isArray(others) && others.every((number) => typeof number === 'number' && (number <= first || number > first + count));
 }

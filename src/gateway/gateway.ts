@@ -15,7 +15,7 @@ import type { Parts } from './health.js';
 import { startHttpServer } from './http-server.js';
 import { InvalidationLag } from './invalidation-lag.js';
 import { MediaClient } from './media-client.js';
-import { describeEntry, halfOfMemory, MediaReader } from './media-reader.js';
+import { describeEntry, keptBytes, MediaReader } from './media-reader.js';
 import { createMetrics, type GatewayMetrics } from './metrics.js';
 import { allowEverything, type Policy } from './policy.js';
 import type { Services } from './request-context.js';
@@ -96,7 +96,7 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
     userService: users.state,
   });
   const { HOST: host, PORT: port } = settings;
-  const http = await startHttpServer({ host, port, services, parts, maxKeptBytes: halfOfMemory(settings), metricsPage, extraRoutes });
+  const http = await startHttpServer({ host, port, services, parts, maxKeptBytes: keptBytes(settings).answers, metricsPage, extraRoutes });
   lifecycle.own('HTTP', () => http.stop(), httpStopMs);
   return { url: http.url, stop: () => lifecycle.stop() };
 }

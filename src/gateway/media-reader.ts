@@ -39,9 +39,14 @@ export interface MediaReaderOptions {
   siblings?: Siblings | undefined;
 }
 
-/** Bytes for copies of entries; the other half of what a process may keep is for answers that are made of them. */
-export function halfOfMemory({ CACHE_L1_MAX_MB: megabytes }: Pick<Settings, 'CACHE_L1_MAX_MB'>): number {
-  return (megabytes * 1e6) / 2;
+/** Of what a process may keep, the share of copies of entries, with the in-process tier and without: there they only spare the store the sending. */
+const copiesShare = { on: 1 / 2, off: 1 / 8 } as const;
+
+/** Bytes that a process may keep: of copies of entries, and of answers that are made of them. */
+export function keptBytes({ CACHE_L1, CACHE_L1_MAX_MB }: Pick<Settings, 'CACHE_L1' | 'CACHE_L1_MAX_MB'>): { copies: number; answers: number } {
+  const bytes = CACHE_L1_MAX_MB * 1e6;
+  const copies = bytes * copiesShare[CACHE_L1];
+  return { copies, answers: bytes - copies };
 }
 
 export class MediaReader {
@@ -60,7 +65,7 @@ export class MediaReader {
       isNegative: ({ total }) => total === 0,
       maxUnfilledCalls: settings.ORIGIN_MAX_CONCURRENCY,
       local: settings.CACHE_L1 === 'on',
-      maxLocalBytes: halfOfMemory(settings),
+      maxLocalBytes: keptBytes(settings).copies,
       maxWaitMs: settings.CACHE_LEASE_MS + originDeadlineMs,
       observe,
       maxAgeMs,
@@ -77,9 +82,8 @@ export class MediaReader {
   }
 
   /** As `readMany`, by their entries; with a receipt where all of it came from the cache, and none of it is believed without asking there. */
-  async readWithReceipt(entries: readonly EntryKey[]): Promise<{ found: (ModelMedia | Error)[]; receipt: Receipt | undefined }> {
-    const { values, receipt } = await this.#cache.readWithReceipt(entries);
-    return { found: values, receipt };
+  readWithReceipt(entries: readonly EntryKey[]): Promise<{ values: (ModelMedia | Error)[]; receipt: Receipt | undefined }> {
+    return this.#cache.readWithReceipt(entries);
   }
 
   /** Whether all that the receipt is of would be read again now; then it counts as read. Without a promise where it is in this process. */

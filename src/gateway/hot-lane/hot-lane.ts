@@ -90,16 +90,15 @@ export class HotLane {
 
   async #later(asked: readonly Asked[], request: string): Promise<Outcome> {
     const { users, media } = this.#options;
-    const ids = [...new Set(asked.flatMap((one) => ('ids' in one && one.root.kind !== 'product' ? one.ids : [])))];
+    const ids = userIdsOf(asked);
     if (ids.length > maxBatchSize) return nothingKnown;
-    const loaded = ids.length > 0 ? await users.getMany(ids) : [];
-    const known = new Map(ids.map((id, index) => [id, loaded[index]]));
+    const known = ids.length > 0 ? await usersOf(users, ids) : nobody;
     const findUser: FindUser = (id) => {
       const user = known.get(id);
       return user instanceof Error ? refuse() : user;
     };
     const wanted = unlessRefused(() => mediaOf(asked, findUser)) ?? [];
-    const { found, receipt } = wanted.length > 0 ? await media.readWithReceipt(wanted.map(({ entry }) => entry)) : nothingRead;
+    const { values: found, receipt } = wanted.length > 0 ? await media.readWithReceipt(wanted.map(({ entry }) => entry)) : nothingRead;
     let next = 0;
     const text = unlessRefused(() => textOf(asked, findUser, () => found[next++]));
     if (text !== undefined && (wanted.length === 0 || receipt) && this.#kept.isWanted(request)) this.#keep(request, { text, known, receipt });
@@ -114,12 +113,26 @@ export class HotLane {
       if (!kept || !user || kept.user !== user) return;
       users.push(kept);
     }
-    this.#kept.keep(request, { text, users, media: receipt });
+    this.#kept.keep(request, { text, users: users.length > 0 ? users : noUsers, media: receipt });
   }
 }
 
-const nothingKnown: Known = { users: new Map(), media: [] };
-const nothingRead = { found: [], receipt: undefined };
+const nobody: Known['users'] = new Map();
+const noUsers: readonly KeptUser[] = [];
+const nothingKnown: Known = { users: nobody, media: [] };
+const nothingRead = { values: [], receipt: undefined };
+
+/** Each once. */
+function userIdsOf(asked: readonly Asked[]): readonly string[] {
+  const ids: string[] = [];
+  for (const one of asked) if ('ids' in one && one.root.kind !== 'product') ids.push(...one.ids);
+  return ids.length < 2 ? ids : [...new Set(ids)];
+}
+
+async function usersOf(users: Pick<UserClient, 'getMany'>, ids: readonly string[]): Promise<Known['users']> {
+  const loaded = await users.getMany(ids);
+  return new Map(ids.map((id, index) => [id, loaded[index]]));
+}
 
 /** Undefined when it throws, whatever that is: GraphQL's execution finds the words for it. */
 function unlessRefused<T>(work: () => T): T | undefined {
@@ -175,10 +188,11 @@ function dataText(fields: string): string {
 
 /** In the order in which `textOf` asks for them. @throws Error when they are too many, and what `find` throws. */
 function mediaOf(asked: readonly Asked[], find: FindUser): MediaAsked[] {
-  const wanted = asked.flatMap((one): readonly MediaAsked[] => {
-    if ('media' in one) return [one.media];
-    return 'ids' in one ? modelsOf(one, find).flatMap((model) => (model ? one.root.fields.asked(model) : [])) : [];
-  });
+  const wanted: MediaAsked[] = [];
+  for (const one of asked) {
+    if ('media' in one) wanted.push(one.media);
+    else if ('ids' in one) for (const model of modelsOf(one, find)) if (model) wanted.push(...one.root.fields.asked(model));
+  }
   return wanted.length <= maxBatchSize ? wanted : refuse();
 }
 
