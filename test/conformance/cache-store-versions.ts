@@ -1,5 +1,6 @@
 /** What every cache store promises of the versions of its values; run on each implementation by test/cache/*-store.test.ts. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import type { CacheStore, EntryKey, Lookup, StoredValue } from '../../src/cache/cache-store.js';
 import { waitFor } from '../support/wait.js';
 import type { StoreHarness } from './cache-store.js';
@@ -82,6 +83,34 @@ export function describeVersions(name: string, start: () => Promise<StoreHarness
       expect(leased).toMatchObject({ kind: 'leased' });
       await store.invalidate(key.owner, undefined);
       expect(await read(key, version)).toMatchObject({ kind: 'leased' });
+    });
+
+    it('are told to those who read and those who confirm in one turn, each of its own key', async () => {
+      const values = await Promise.all(Array.from({ length: 20 }, async (_, index) => stored(nextKey(), { payload: `value ${index}` })));
+      const changed = await stored(nextKey());
+      await store.invalidate(changed.owner, undefined);
+      const kinds = ['confirm', 'confirm changed', 'read known', 'read', 'read missing'] as const;
+      const ask = async (kind: (typeof kinds)[number], index: number): Promise<unknown> => {
+        const value = values[index % values.length] ?? changed;
+        if (kind === 'confirm') return store.confirm([value]);
+        if (kind === 'confirm changed') return store.confirm([value, changed]);
+        if (kind === 'read known') return read(value, value.version);
+        if (kind === 'read') return read(value);
+        return read(nextKey());
+      };
+      const answerTo = (kind: (typeof kinds)[number], index: number): unknown => {
+        if (kind === 'confirm') return true;
+        if (kind === 'confirm changed') return false;
+        if (kind === 'read known') return { kind: 'same' };
+        if (kind === 'read') return expect.objectContaining({ kind: 'hit', payload: `value ${index % values.length}` });
+        return expect.objectContaining({ kind: 'leased' });
+      };
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 150 }), async (asked) => {
+          expect(await Promise.all(asked.map(ask))).toEqual(asked.map(answerTo));
+        }),
+        { numRuns: 40 },
+      );
     });
 
     it('tell a reader who has the value when it is to be loaded anew, and when it is too old', async () => {
