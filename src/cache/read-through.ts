@@ -163,7 +163,6 @@ export class ReadThrough<V> {
       if (ticket) this.#local.end(ticket);
     }
     this.#refresh(refreshed, round);
-    // Nearly always all has been answered.
     if (leased.length + waiting.length + past.length > 0) await Promise.all([this.#loadLeased(leased, round), this.#wait(waiting, round, tries), this.#loadPast(past, round)]);
   }
 
