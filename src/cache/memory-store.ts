@@ -81,7 +81,8 @@ export class MemoryStore implements CacheStore {
     this.#now = now;
     this.#generation = generation ?? (() => own);
     this.#owners = new LRUCache({ maxSize: maxBytes, sizeCalculation: sizeOf });
-    this.#marks = new LRUCache({ max: maxMarks });
+    // Bounded by size: a bound by number has lists of that length made at once.
+    this.#marks = new LRUCache({ maxSize: maxMarks, sizeCalculation: () => 1 });
   }
 
   readOrLease(requests: readonly LeaseRequest[], maxAgeMs: number): Promise<Lookup[]> {

@@ -6,21 +6,24 @@ const samples = 256;
 const countMask = 3;
 
 export class Sightings {
-  readonly #places: Int32Array;
+  readonly #count: number;
+  /** Made with the first sighting: where nothing is counted, half a megabyte would be cleared for nothing. */
+  #places: Int32Array | undefined;
 
   /** `places`: a power of two. Of two names at the same place, one is forgotten, or seldom taken for the other. */
   constructor(places = 131_072) {
-    this.#places = new Int32Array(places);
+    this.#count = places;
   }
 
   /** Counts this sighting. How often the name was seen before, at most 3. */
   see(name: string): number {
+    const places = (this.#places ??= new Int32Array(this.#count));
     const hash = hashOf(name);
-    const place = hash & (this.#places.length - 1);
-    const found = this.#places[place] ?? 0;
+    const place = hash & (places.length - 1);
+    const found = places[place] ?? 0;
     const isKnown = ((found ^ hash) & ~countMask) === 0;
     const count = isKnown ? found & countMask : 0;
-    this.#places[place] = (hash & ~countMask) | Math.min(count + 1, countMask);
+    places[place] = (hash & ~countMask) | Math.min(count + 1, countMask);
     return count;
   }
 }
