@@ -43,7 +43,7 @@ interface Durations {
   readonly bare: number[];
 }
 
-const maxRounds = 3;
+const maxRounds = 6;
 
 describe('Redis, while it is', () => {
   let redis: PrivateServer;

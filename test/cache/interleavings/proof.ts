@@ -20,13 +20,13 @@ export class Proof {
   readonly #subjects: Subjects;
   readonly #searchers: Searchers;
 
-  private constructor(subjects: Subjects) {
+  private constructor(subjects: Subjects, threads: number) {
     this.#subjects = subjects;
-    this.#searchers = new Searchers(subjects.worker);
+    this.#searchers = new Searchers(subjects.worker, threads);
   }
 
-  static async begin(): Promise<Proof> {
-    return new Proof(await Subjects.create());
+  static async begin(threads: number): Promise<Proof> {
+    return new Proof(await Subjects.create(), threads);
   }
 
   /** Begins all scenarios at once; each resolves when it has been explored. */

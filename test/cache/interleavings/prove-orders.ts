@@ -1,4 +1,5 @@
 /** The proof as a command, for more orders than a test has time for: `npm run prove:orders -- --limit 1000000 --seed 2`. Exits with 1 when a promise is broken. */
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { describe, Proof, summarise } from './proof.js';
@@ -6,7 +7,7 @@ import { describe, Proof, summarise } from './proof.js';
 const { values } = parseArgs({ options: { limit: { type: 'string', default: '1000000' }, seed: { type: 'string', default: '1' } } });
 const search = z.object({ limit: z.coerce.number().int().positive(), seed: z.coerce.number().int() }).parse(values);
 
-const proof = await Proof.begin();
+const proof = await Proof.begin(availableParallelism());
 try {
   let total = 0;
   for (const [scenario, exploring] of await proof.explore(search)) {

@@ -1,9 +1,8 @@
 /**
- * Threads that explore scenarios, one per core: the searches wait for one that is free, in the order in which they were asked for.
+ * Threads that explore scenarios: the searches wait for one that is free, in the order in which they were asked for.
  * The first thread that dies takes all searches with it.
  */
 import { once } from 'node:events';
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Result, Task } from './search-worker.js';
 
@@ -13,8 +12,8 @@ export class Searchers {
   readonly #waiting: ((worker: Worker) => void)[] = [];
   readonly #death: Promise<never>;
 
-  constructor(module: string) {
-    this.#workers = Array.from({ length: Math.max(2, availableParallelism()) }, () => new Worker(module));
+  constructor(module: string, threads: number) {
+    this.#workers = Array.from({ length: threads }, () => new Worker(module));
     this.#free = [...this.#workers];
     this.#death = Promise.race(
       this.#workers.map(async (worker): Promise<never> => {
