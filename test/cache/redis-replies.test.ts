@@ -33,10 +33,10 @@ describe('toLookup', () => {
     expect(toLookup(['hit', '', '', '0|1|1|1|0|'], 'g')).toMatchObject({ kind: 'hit', payload: '', refresh: false, lastEventId: undefined });
     expect(toLookup(['wait', 12], 'g')).toEqual({ kind: 'wait', leaseMs: 12 });
     expect(toLookup(['leased', 0], 'g')).toEqual({ kind: 'leased', takenOver: false, stale: undefined });
-    expect(toLookup(['leased', 1, 'version', 'value', '10|-5|30|0|0|'], 'g')).toMatchObject({
+    expect(toLookup(['leased', 1, 'version', 'value', '10|-5|30|0|0|'], 'g')).toEqual({
       kind: 'leased',
       takenOver: true,
-      stale: { version: 'version', payload: 'value', ageMs: 10, ttlMs: -5, endMs: 30, generation: 'g', lastEventId: undefined },
+      stale: { kind: 'hit', version: 'version', payload: 'value', ageMs: 10, ttlMs: -5, endMs: 30, freshMs: 0, refresh: false, generation: 'g', lastEventId: undefined },
     });
     expect(toLookup(1, 'g')).toEqual({ kind: 'same' });
     expect(toLookup(2, 'g')).toEqual({ kind: 'leased', takenOver: false, stale: undefined });
