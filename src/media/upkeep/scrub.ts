@@ -5,7 +5,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { AppError } from '../../contract/errors.js';
-import { pause } from '../../runtime/backoff.js';
+import { pause, type BackoffOptions } from '../../runtime/backoff.js';
 import { Poller } from '../../runtime/poller.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { BlobRecords } from '../rows/blob-records.js';
@@ -21,6 +21,8 @@ export interface ScrubOptions {
   bytesPerSecond?: number;
   /** Default an hour. Milliseconds between looks when nothing is due. */
   idleMs?: number;
+  /** Default 1 s, up to 5 min. Pauses after reads that failed, in a row. */
+  retry?: BackoffOptions;
 }
 
 const dayMs = 86_400_000;
@@ -30,7 +32,9 @@ const dueShare = 0.9;
 
 /** As many as others may be reading some of. */
 const choice = 32;
-const failureBackoff = { firstMs: 1_000, maxMs: 300_000 };
+
+/** As many blobs that could not be read are remembered at once. */
+const unreadableBound = 1_000;
 
 export class Scrub {
   readonly #options: Required<ScrubOptions>;
@@ -38,14 +42,16 @@ export class Scrub {
   readonly #poller: Poller | undefined;
   /** When the bytes that were read so far will have taken their time. */
   #paidUntil = 0;
+  /** Could not be read: they wait until the others that are due have been. */
+  readonly #unreadable = new Set<string>();
 
-  constructor({ bytesPerSecond = 8_388_608, idleMs = 3_600_000, ...options }: ScrubOptions) {
-    this.#options = { ...options, bytesPerSecond, idleMs };
+  constructor({ bytesPerSecond = 8_388_608, idleMs = 3_600_000, retry = { firstMs: 1_000, maxMs: 300_000 }, ...options }: ScrubOptions) {
+    this.#options = { ...options, bytesPerSecond, idleMs, retry };
     if (options.days === 0) return;
     this.#poller = new Poller({
       look: (stopping) => this.#verifyOne(stopping),
       pollMs: idleMs,
-      retry: failureBackoff,
+      retry,
       failed: (error) => options.log.warn({ err: error }, 'a blob could not be read again, trying on'),
     });
   }
@@ -58,14 +64,18 @@ export class Scrub {
   /** False: nothing is due. */
   async #verifyOne(signal: AbortSignal): Promise<boolean> {
     const { records, integrity, days } = this.#options;
-    const due = await records.unverified(new Date(Date.now() - days * dueShare * dayMs), choice);
+    const unread = await records.unverified(new Date(Date.now() - days * dueShare * dayMs), choice + this.#unreadable.size);
+    const due = unread.filter(({ sha256 }) => !this.#unreadable.has(sha256));
     const record = due[randomInt(due.length || 1)];
+    if (!record || this.#unreadable.size === unreadableBound) this.#unreadable.clear();
     if (!record) return false;
     try {
       await integrity.verify(record.sha256, { pace: (bytes) => this.#pay(bytes, signal), signal });
     } catch (error) {
       // Removed meanwhile.
-      if (!(error instanceof AppError && error.code === 'NOT_FOUND')) throw error;
+      if (error instanceof AppError && error.code === 'NOT_FOUND') return true;
+      this.#unreadable.add(record.sha256);
+      throw error;
     }
     return true;
   }

@@ -102,13 +102,20 @@ describe('a scrub', () => {
     expect(world.lines.join('')).not.toContain('could not be read again');
   });
 
-  it('goes on with the others when one cannot be read', async () => {
-    const [bad, good] = [await unread(), await unread()];
-    const integrity = {
-      verify: (sha256: string) => (sha256 === bad ? Promise.reject(new Error('input/output error')) : world.integrity.verify(sha256)),
+  it('goes on with the others when some cannot be read, and tries those again after them', async () => {
+    const bad = new Set(await Promise.all(Array.from({ length: 40 }, () => unread(randomBytes(100), 49 * hour))));
+    const good = await unread();
+    const tries: string[] = [];
+    const integrity: ScrubOptions['integrity'] = {
+      verify: (sha256, options) => {
+        tries.push(sha256);
+        return bad.has(sha256) ? Promise.reject(new Error('input/output error')) : world.integrity.verify(sha256, options);
+      },
     };
-    scrub({ integrity });
+    scrub({ integrity, retry: { firstMs: 1, maxMs: 1 }, idleMs: 1 });
     await isRead(good);
-    expect(await verifiedAt(bad)).toBeUndefined();
+    expect(await verifiedAt(tries[0] ?? '')).toBeUndefined();
+    await waitFor(() => tries.length > bad.size + 1, { what: 'those to be tried again' });
+    expect(new Set(tries.slice(0, bad.size + 1)).size).toBe(bad.size + 1);
   });
 });
