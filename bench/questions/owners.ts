@@ -7,8 +7,11 @@ import { zipf } from '../random.js';
 import { everyone, type Question } from './question.js';
 
 const listSize = 100;
-/** So many are asked for again and again before anything is measured, the most popular last: as after a day, and not as in the first minute. */
-const [settledOwners, together, times] = [100_000, 1_000, 3];
+/**
+ * So many are asked for again before anything is measured, the most popular last: as after a day, and not as in the first minute. Of requests for a
+ * million, 7.2 % are for others; after twelve million requests drawn by the same law 6.0 % were for answers that were not kept.
+ */
+const [settledOwners, together, times] = [350_000, 1_000, 2];
 
 /** Fills the same entries as `modelMedia` would, 100 at a time. */
 function* allOwners(count: number): Generator<Query> {

@@ -28,6 +28,26 @@ export interface ReceiptsOptions {
   now: () => number;
 }
 
+const separator = '\n';
+
+/**
+ * A receipt of what the store has answered, as a text that takes a fraction of its memory; undefined of any other.
+ * `receiptOf` makes it again.
+ */
+export function textOf({ proof, negatives, freshUntil }: Receipt): string | undefined {
+  if ('copies' in proof) return undefined;
+  const fields = proof.values.flatMap(({ owner, collection, version }) => [owner, collection, version]);
+  const text = [Math.floor(freshUntil), negatives, ...fields].join(separator);
+  return text.split(separator).length === fields.length + 2 ? text : undefined;
+}
+
+export function receiptOf(text: string): Receipt {
+  const fields = text.split(separator);
+  const values: StoredValue[] = [];
+  for (let index = 2; index < fields.length; index += 3) values.push({ owner: fields[index] ?? '', collection: fields[index + 1] ?? '', version: fields[index + 2] ?? '' });
+  return { keys: values, negatives: Number(fields[1]), freshUntil: Number(fields[0]), proof: { values }, uses: 0 };
+}
+
 /** After so many uses the copies are asked for, so that it is known which of them are in use. */
 const usesPerLook = 16;
 

@@ -96,7 +96,7 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
     userService: users.state,
   });
   const { HOST: host, PORT: port } = settings;
-  const http = await startHttpServer({ host, port, services, parts, maxKeptBytes: keptBytes(settings).answers, metricsPage, extraRoutes });
+  const http = await startHttpServer({ host, port, services, parts, maxKeptBytes: keptBytes(settings), metricsPage, extraRoutes });
   lifecycle.own('HTTP', () => http.stop(), httpStopMs);
   return { url: http.url, stop: () => lifecycle.stop() };
 }

@@ -16,6 +16,7 @@ import { graphqlPaths, graphqlRoutes } from './graphql-routes.js';
 import { serveHealth, type Parts } from './health.js';
 import { hotEntrance, type Entrance } from './hot-lane/entrance.js';
 import { HotLane } from './hot-lane/hot-lane.js';
+import type { KeptBytes } from './hot-lane/kept-answers.js';
 import type { MetricsPage } from './metrics.js';
 import type { Services } from './request-context.js';
 
@@ -24,8 +25,8 @@ export interface HttpServerOptions {
   port: number;
   services: Services;
   parts: () => Parts;
-  /** Of answers that are kept in this process, estimated. */
-  maxKeptBytes: number;
+  /** Of answers that are kept in this process. */
+  maxKeptBytes: KeptBytes;
   metricsPage: MetricsPage;
   /** Routes of other programs that share the port, as in `npm start`. */
   extraRoutes: FastifyPluginAsync | undefined;

@@ -39,14 +39,17 @@ export interface MediaReaderOptions {
   siblings?: Siblings | undefined;
 }
 
-/** Of what a process may keep, the share of copies of entries, with the in-process tier and without: there they only spare the store the sending. */
-const copiesShare = { on: 1 / 2, off: 1 / 8 } as const;
+/**
+ * The shares of what a process may keep: copies of entries, answers that are objects, and answers that are bytes. Without the in-process tier nearly
+ * all can be bytes, and copies only spare the store the sending; with it an answer is made of copies, which are objects.
+ */
+const shares = { on: { copies: 1 / 2, held: 1 / 2, packed: 0 }, off: { copies: 1 / 8, held: 1 / 8, packed: 3 / 4 } } as const;
 
-/** Bytes that a process may keep: of copies of entries, and of answers that are made of them. */
-export function keptBytes({ CACHE_L1, CACHE_L1_MAX_MB }: Pick<Settings, 'CACHE_L1' | 'CACHE_L1_MAX_MB'>): { copies: number; answers: number } {
+/** In bytes. */
+export function keptBytes({ CACHE_L1, CACHE_L1_MAX_MB }: Pick<Settings, 'CACHE_L1' | 'CACHE_L1_MAX_MB'>): { copies: number; held: number; packed: number } {
   const bytes = CACHE_L1_MAX_MB * 1e6;
-  const copies = bytes * copiesShare[CACHE_L1];
-  return { copies, answers: bytes - copies };
+  const { copies, held, packed } = shares[CACHE_L1];
+  return { copies: bytes * copies, held: bytes * held, packed: bytes * packed };
 }
 
 export class MediaReader {

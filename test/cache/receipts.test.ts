@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { ReadThrough } from '../../src/cache/read-through.js';
-import type { Receipt } from '../../src/cache/receipts.js';
+import { receiptOf, textOf, type Receipt } from '../../src/cache/receipts.js';
 import { avatar, Bench, withMethods } from './read-through-harness.js';
 
 const image = { owner: 'User:2', collection: 'images' };
@@ -31,6 +31,16 @@ const kinds: readonly Kind[] = [
     read: async (cache) => {
       await cache.readMany([avatar, image]);
       return (await cache.readWithReceipt([avatar, image])).receipt;
+    },
+  },
+  {
+    name: 'that was a text in between',
+    local: false,
+    read: async (cache) => {
+      await cache.readMany([avatar, image]);
+      const { receipt } = await cache.readWithReceipt([avatar, image]);
+      const text = receipt && textOf(receipt);
+      return text === undefined ? undefined : receiptOf(text);
     },
   },
 ];
@@ -106,6 +116,13 @@ describe.each(kinds)('a receipt $name', ({ local, read }) => {
 });
 
 describe('a receipt', () => {
+  it('has a text only when the store alone has answered, and nothing in it could be taken for the end of a name', () => {
+    const receipt: Receipt = { keys: [], negatives: 0, freshUntil: 1, proof: { values: [{ owner: 'User:2', collection: 'images', version: '1' }] }, uses: 0 };
+    expect(textOf(receipt)).toBeDefined();
+    expect(textOf({ ...receipt, proof: { values: [{ owner: 'User:2', collection: 'a\nb', version: '1' }] } })).toBeUndefined();
+    expect(textOf({ ...receipt, proof: { copies: [] } })).toBeUndefined();
+  });
+
   it('is given only for what the store has answered, and not where copies are believed', async () => {
     const bench = new Bench();
     const cache = bench.cache({ local: false });

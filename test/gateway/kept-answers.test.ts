@@ -1,8 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Receipt } from '../../src/cache/receipts.js';
+import type { KeptUser } from '../../src/gateway/user-client.js';
 import { KeptAnswers } from '../../src/gateway/hot-lane/kept-answers.js';
 
 const receipt: Receipt = { keys: [], negatives: 0, freshUntil: Infinity, proof: { values: [] }, uses: 0 };
+
+const user: KeptUser = { id: '1', loading: Promise.resolve(new Map()), expires: Infinity, isKept: true };
+const huge = Buffer.from('a huge one');
 
 interface Doubts {
   users?: boolean;
@@ -10,51 +14,82 @@ interface Doubts {
 }
 
 /** Answers whose users and media are as the test says at the moment. */
-function keptAnswers(maxBytes = 1_000_000): { kept: KeptAnswers; doubts: Doubts } {
+function keptAnswers(bytes = 1_000_000): { kept: KeptAnswers; doubts: Doubts } {
   const doubts: Doubts = {};
   const kept = new KeptAnswers({
     users: { again: () => doubts.users ?? true },
     media: { again: () => doubts.media ?? true },
-    maxBytes,
+    maxBytes: { held: bytes, packed: bytes },
   });
   return { kept, doubts };
 }
 
 describe('kept answers', () => {
-  it('are given again while all that they are made of is still there', async () => {
+  it.each([['as bytes', []], ['as objects', [user]]])('are given again, %s, while all that they are made of is still there', async (_how, users) => {
     const { kept, doubts } = keptAnswers();
-    kept.keep('question', { text: 'answer', users: [], media: receipt });
-    expect(kept.find('question')).toBe('answer');
-    expect(kept.find('another')).toBeUndefined();
+    kept.keep(Buffer.from('question'), { text: 'answer', users, media: receipt });
+    expect(kept.find(Buffer.from('question'))).toBe('answer');
+    expect(kept.find(Buffer.from('another'))).toBeUndefined();
     doubts.users = false;
-    expect(kept.find('question')).toBeUndefined();
+    expect(kept.find(Buffer.from('question'))).toBe(users.length > 0 ? undefined : 'answer');
     doubts.users = true;
     doubts.media = false;
-    expect(kept.find('question')).toBeUndefined();
+    expect(kept.find(Buffer.from('question'))).toBeUndefined();
     doubts.media = Promise.resolve(false);
-    expect(await kept.find('question')).toBeUndefined();
+    expect(await kept.find(Buffer.from('question'))).toBeUndefined();
     doubts.media = Promise.resolve(true);
-    expect(await kept.find('question')).toBe('answer');
+    expect(await kept.find(Buffer.from('question'))).toBe('answer');
   });
 
   it('are wanted of what is asked twice', () => {
     const { kept } = keptAnswers();
-    const questions = Array.from({ length: 200 }, (_, index) => `{"query":"query ($id: ID!) { user(id: $id) { id } }","variables":{"id":"${index}"}}`);
+    const questions = Array.from({ length: 200 }, (_, index) => Buffer.from(`{"query":"query ($id: ID!) { user(id: $id) { id } }","variables":{"id":"${index}"}}`));
     expect(questions.filter((question) => kept.isWanted(question)).length).toBeLessThan(10);
     expect(questions.filter((question) => kept.isWanted(question)).length).toBeGreaterThan(190);
   });
 
-  it('have so many bytes at most, and those that are in use stay', () => {
+  it.each([['as bytes', []], ['as objects', [user]]])('have so many bytes at most, %s, and those that are in use stay', (_how, users) => {
     const { kept } = keptAnswers(160_000);
-    const text = 'x'.repeat(92);
-    for (let index = 0; index < 1_000; index += 1) {
-      kept.keep(`question ${String(index).padStart(4, '0')}`, { text, users: [], media: undefined });
-      expect(kept.find('question 0000')).toBe(text);
+    const questions = Array.from({ length: 1_000 }, (_, index) => Buffer.from(`question ${index}`));
+    const [first = huge] = questions;
+    const text = 'x'.repeat(250);
+    for (const question of questions) {
+      kept.keep(question, { text, users, media: receipt });
+      expect(kept.find(first)).toBe(text);
     }
-    const held = Array.from({ length: 1_000 }, (_, index) => kept.find(`question ${String(index).padStart(4, '0')}`)).filter((found) => found !== undefined);
-    expect(held.length).toBeGreaterThanOrEqual(100);
-    expect(held.length * 105).toBeLessThanOrEqual(160_000);
-    kept.keep('a huge one', { text: 'x'.repeat(5_000), users: [], media: undefined });
-    expect(kept.find('a huge one')).toBeUndefined();
+    const held = questions.filter((question) => kept.find(question) !== undefined);
+    expect(held.length).toBeGreaterThanOrEqual(70);
+    expect(held.length * text.length).toBeLessThanOrEqual(160_000);
+    kept.keep(huge, { text: 'x'.repeat(5_001), users, media: receipt });
+    expect(kept.find(huge)).toBeUndefined();
+  });
+
+  it('are looked at with the users and the media that they were made of', () => {
+    const asked: unknown[] = [];
+    const kept = new KeptAnswers({
+      users: { again: (users) => asked.push(users) > 0 },
+      media: { again: (media) => asked.push(media) > 0 },
+      maxBytes: { held: 1_000_000, packed: 1_000_000 },
+    });
+    const value = { owner: 'User:1', collection: 'avatars', version: 'of it' };
+    const stored: Receipt = { keys: [value], negatives: 1, freshUntil: 10, proof: { values: [value] }, uses: 0 };
+    const question = Buffer.from('question');
+    for (const { users, media } of [{ users: [user], media: stored }, { users: [user], media: undefined }, { users: [], media: undefined }]) {
+      kept.keep(question, { text: 'answer', users, media });
+      expect(kept.find(question)).toBe('answer');
+      expect(asked.splice(0)).toEqual(media ? [users, media] : [users]);
+    }
+    kept.keep(question, { text: 'answer', users: [], media: stored });
+    expect(kept.find(question)).toBe('answer');
+    expect(asked).toEqual([stored]);
+  });
+
+  it('are replaced, also by those that are too long to be bytes, and back', () => {
+    const { kept } = keptAnswers();
+    const question = Buffer.from('question');
+    for (const text of ['short', 'x'.repeat(3_000), 'short again', 'ü'.repeat(3_000)]) {
+      kept.keep(question, { text, users: [], media: receipt });
+      expect(kept.find(question)).toBe(text);
+    }
   });
 });

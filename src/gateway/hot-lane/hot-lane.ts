@@ -11,9 +11,9 @@ import { checkedUserIds } from '../arguments.js';
 import type { MediaReader } from '../media-reader.js';
 import type { Known } from '../request-context.js';
 import type { KeptUser, UserClient } from '../user-client.js';
-import { askedOf, listText,  type MediaAsked, type Model, type NextMedia, type Now } from './model-fields.js';
+import { askedOf, listText, type MediaAsked, type Model, type NextMedia, type Now } from './model-fields.js';
 import { readBody, type GraphQLBody } from './graphql-body.js';
-import { KeptAnswers } from './kept-answers.js';
+import { KeptAnswers, type KeptBytes } from './kept-answers.js';
 import type { Operations } from './operations.js';
 import type { Root } from './plan.js';
 import { refuse } from './refused.js';
@@ -25,8 +25,8 @@ export interface HotLaneOptions {
   operations: Operations;
   users: Pick<UserClient, 'peek' | 'getMany' | 'again'>;
   media: Pick<MediaReader, 'readNow' | 'readWithReceipt' | 'again'>;
-  /** Of answers that are kept, estimated. */
-  maxKeptBytes: number;
+  /** Of answers that are kept. */
+  maxKeptBytes: KeptBytes;
 }
 
 /** A root and what it asks for: its models by their ids, or one query of media. */
@@ -51,15 +51,13 @@ export class HotLane {
 
   /** To a POST with this body. Undefined: not an operation of this lane. A text at once when everything is in this process. */
   answer(bytes: Buffer): string | Promise<Outcome> | undefined {
-    // Each byte is a character: the same for the same bytes only, whatever they are.
-    const request = bytes.toString('latin1');
-    const kept = this.#kept.find(request);
+    const kept = this.#kept.find(bytes);
     if (typeof kept === 'string') return kept;
-    return kept ? kept.then((text) => text ?? this.#make(bytes, request) ?? nothingKnown) : this.#make(bytes, request);
+    return kept ? kept.then((text) => text ?? this.#make(bytes) ?? nothingKnown) : this.#make(bytes);
   }
 
-  #make(bytes: Buffer, request: string): string | Promise<Outcome> | undefined {
-    const body = readBody(bytes.toString());
+  #make(request: Buffer): string | Promise<Outcome> | undefined {
+    const body = readBody(request.toString());
     const asked = body && this.#asked(body);
     return asked && (this.#now(asked, request) ?? this.#later(asked, request));
   }
@@ -73,7 +71,7 @@ export class HotLane {
     });
   }
 
-  #now(asked: readonly Asked[], request: string): string | undefined {
+  #now(asked: readonly Asked[], request: Buffer): string | undefined {
     // What is asked for twice is read once: seldom enough to leave it to `readMany`.
     const [only] = asked;
     if (!only || asked.length > 1 || ('ids' in only && only.ids.length > 1 && new Set(only.ids).size < only.ids.length)) return undefined;
@@ -88,7 +86,7 @@ export class HotLane {
     return text;
   }
 
-  async #later(asked: readonly Asked[], request: string): Promise<Outcome> {
+  async #later(asked: readonly Asked[], request: Buffer): Promise<Outcome> {
     const { users, media } = this.#options;
     const ids = userIdsOf(asked);
     if (ids.length > maxBatchSize) return nothingKnown;
@@ -106,19 +104,18 @@ export class HotLane {
   }
 
   /** If it is made of users that are kept, and nothing else than what the receipt is of. */
-  #keep(request: string, { text, known, receipt }: { text: string; known: Known['users']; receipt: Receipt | undefined }): void {
+  #keep(request: Buffer, { text, known, receipt }: { text: string; known: Known['users']; receipt: Receipt | undefined }): void {
     const users: KeptUser[] = [];
     for (const [id, user] of known) {
       const kept = this.#options.users.peek(id);
       if (!kept || !user || kept.user !== user) return;
       users.push(kept);
     }
-    this.#kept.keep(request, { text, users: users.length > 0 ? users : noUsers, media: receipt });
+    this.#kept.keep(request, { text, users, media: receipt });
   }
 }
 
 const nobody: Known['users'] = new Map();
-const noUsers: readonly KeptUser[] = [];
 const nothingKnown: Known = { users: nobody, media: [] };
 const nothingRead = { values: [], receipt: undefined };
 

@@ -3,77 +3,70 @@
  * Invariant: an answer is given again only while all that it was made of would be read again. It is the same for every viewer: what depends on
  * one has no plan.
  */
-import type { Receipt } from '../../cache/receipts.js';
 import { Sightings } from '../../runtime/sightings.js';
 import type { MediaReader } from '../media-reader.js';
-import type { KeptUser, UserClient } from '../user-client.js';
+import type { UserClient } from '../user-client.js';
+import { HeldAnswers, type HeldAnswer } from './held-answers.js';
+import { PackedAnswers } from './packed-answers.js';
 
-export interface KeptAnswer {
-  readonly text: string;
-  readonly users: readonly KeptUser[];
-  /** Undefined: there are no media in it. */
-  readonly media: Receipt | undefined;
+export interface KeptBytes {
+  /** Of answers as objects, estimated. */
+  readonly held: number;
+  /** Of answers as bytes; 0: there are none. */
+  readonly packed: number;
 }
 
 export interface KeptAnswersOptions {
   users: Pick<UserClient, 'again'>;
   media: Pick<MediaReader, 'again'>;
-  /** Estimated. */
-  maxBytes: number;
+  maxBytes: KeptBytes;
 }
-
-/** Of all bytes, the share that one answer may take. */
-const maxShare = 1 / 32;
-/** What is held with an answer: its receipt, and its place. */
-const overheadBytes = 700;
 
 export class KeptAnswers {
   readonly #options: KeptAnswersOptions;
-  /** Of those asked for of late, and of those of the time before. */
-  readonly #maxBytesEach: number;
   readonly #asked = new Sightings();
-  #late = new Map<string, KeptAnswer>();
-  #before: ReadonlyMap<string, KeptAnswer> = new Map();
-  #bytes = 0;
+  readonly #held: HeldAnswers;
+  readonly #packed: PackedAnswers | undefined;
 
   constructor(options: KeptAnswersOptions) {
+    const { held, packed } = options.maxBytes;
     this.#options = options;
-    this.#maxBytesEach = options.maxBytes / 2;
+    this.#held = new HeldAnswers(held);
+    this.#packed = packed > 0 ? new PackedAnswers(packed) : undefined;
   }
 
   /** Undefined when it has to be made anew. A promise where the store must be asked. */
-  find(request: string): string | Promise<string | undefined> | undefined {
-    const kept = this.#late.get(request) ?? this.#before.get(request);
-    if (!kept || !this.#options.users.again(kept.users)) return undefined;
-    const isStill = kept.media ? this.#options.media.again(kept.media) : true;
-    if (isStill === true) return this.#use(request, kept);
-    return isStill === false ? undefined : isStill.then((is) => (is ? this.#use(request, kept) : undefined));
+  find(request: Buffer): string | Promise<string | undefined> | undefined {
+    const packed = this.#packed?.find(request);
+    if (packed) return ifStill(this.#options.media.again(packed.media), () => packed.text);
+    const name = nameOf(request);
+    const held = this.#held.find(name);
+    if (!held || !this.#options.users.again(held.users)) return undefined;
+    const isStill = held.media ? this.#options.media.again(held.media) : true;
+    return ifStill(isStill, () => {
+      this.#held.used(name, held);
+      return held.text;
+    });
   }
 
   /** Whether an answer to it should be kept: it is not the first of late. Asked once per answer that was made. */
-  isWanted(request: string): boolean {
-    return this.#asked.see(request) > 0;
+  isWanted(request: Buffer): boolean {
+    return this.#asked.see(nameOf(request)) > 0;
   }
 
-  keep(request: string, kept: KeptAnswer): void {
-    const size = sizeOf(request, kept);
-    if (size > this.#options.maxBytes * maxShare) return;
-    const replaced = this.#late.get(request);
-    this.#bytes += size - (replaced ? sizeOf(request, replaced) : 0);
-    if (this.#bytes > this.#maxBytesEach) {
-      this.#before = this.#late;
-      this.#late = new Map();
-      this.#bytes = size;
-    }
-    this.#late.set(request, kept);
-  }
-
-  #use(request: string, kept: KeptAnswer): string {
-    if (this.#before.size > 0 && !this.#late.has(request)) this.keep(request, kept);
-    return kept.text;
+  keep(request: Buffer, answer: HeldAnswer): void {
+    const { text, users, media } = answer;
+    const isPacked = users.length === 0 && media && this.#packed?.keep(request, { text, media });
+    if (!isPacked) this.#held.keep(nameOf(request), answer);
   }
 }
 
-function sizeOf(request: string, { text }: KeptAnswer): number {
-  return request.length + text.length + overheadBytes;
+function ifStill(isStill: boolean | Promise<boolean>, use: () => string): string | Promise<string | undefined> | undefined {
+  if (typeof isStill === 'boolean') return isStill ? use() : undefined;
+  return isStill.then((is) => (is ? use() : undefined));
+}
+
+/** Each byte is a character: the same for the same bytes only, whatever they are. */
+function nameOf(request: Buffer): string {
+  return request.toString('latin1');
 }
