@@ -40,16 +40,16 @@ export interface MediaReaderOptions {
 }
 
 /**
- * The shares of what a process may keep: copies of entries, answers that are objects, and answers that are bytes. Without the in-process tier nearly
- * all can be bytes, and copies only spare the store the sending; with it an answer is made of copies, which are objects.
+ * The shares of what a process may keep: copies of entries, answers, and of those the ones that are bytes. Without the in-process tier short answers
+ * can be bytes, and copies only spare the store the sending; with it an answer is made of copies, which are objects.
  */
-const shares = { on: { copies: 1 / 2, held: 1 / 2, packed: 0 }, off: { copies: 1 / 8, held: 1 / 8, packed: 3 / 4 } } as const;
+const shares = { on: { copies: 1 / 2, answers: 1 / 2, packed: 0 }, off: { copies: 1 / 8, answers: 7 / 8, packed: 3 / 4 } } as const;
 
 /** In bytes. */
-export function keptBytes({ CACHE_L1, CACHE_L1_MAX_MB }: Pick<Settings, 'CACHE_L1' | 'CACHE_L1_MAX_MB'>): { copies: number; held: number; packed: number } {
+export function keptBytes({ CACHE_L1, CACHE_L1_MAX_MB }: Pick<Settings, 'CACHE_L1' | 'CACHE_L1_MAX_MB'>): { copies: number; answers: number; packed: number } {
   const bytes = CACHE_L1_MAX_MB * 1e6;
-  const { copies, held, packed } = shares[CACHE_L1];
-  return { copies: bytes * copies, held: bytes * held, packed: bytes * packed };
+  const { copies, answers, packed } = shares[CACHE_L1];
+  return { copies: bytes * copies, answers: bytes * answers, packed: bytes * packed };
 }
 
 export class MediaReader {

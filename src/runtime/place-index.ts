@@ -19,6 +19,10 @@ export class PlaceIndex {
     this.#ints = new Int32Array(buckets * intsPerBucket);
   }
 
+  get bytes(): number {
+    return this.#ints.byteLength;
+  }
+
   /** The first place under `hash` that `isIt`; 0: none. Places are positive. */
   find(hash: number, isIt: (place: number) => boolean): number {
     const first = this.#bucketOf(hash);

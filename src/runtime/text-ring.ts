@@ -31,9 +31,9 @@ const headerBytes = 24;
 const unitBytes = 16;
 const flag = { used: 1, wide: 2 } as const;
 
-/** One bucket of the index for so many bytes: with records of 400 bytes, one of thousands of buckets is full. */
+/** One bucket of the index for so many bytes: of records of 400 bytes, one in hundreds finds its bucket full. */
 const bytesPerBucket = 1_000;
-/** What a buffer can be, https://nodejs.org/api/buffer.html#bufferconstantsmax_length, and no more than has been tried. */
+/** What a buffer can be, https://nodejs.org/api/buffer.html#bufferconstantsmax_length. */
 const largest = 4_000_000_000;
 /** When so many bytes were moved for one record that is put, the next one goes. */
 const maxMovedBytes = 65_536;
@@ -50,6 +50,8 @@ export class TextRing {
   #front = 0;
   #back = 0;
   #filled = 0;
+  /** The highest end of a record so far. */
+  #reached = 0;
 
   constructor(maxBytes: number) {
     const bytes = Math.min(maxBytes, largest);
@@ -58,6 +60,11 @@ export class TextRing {
     this.#index = new PlaceIndex(buckets);
     this.#bytes = Buffer.allocUnsafeSlow(this.#capacity);
     this.#ints = new Int32Array(this.#bytes.buffer, 0, this.#capacity / 4);
+  }
+
+  /** Bytes that were written to so far, with the whole index. */
+  get takenBytes(): number {
+    return this.#reached + this.#index.bytes;
   }
 
   /** Counts as a use. */
@@ -76,23 +83,18 @@ export class TextRing {
   }
 
   /** Replaces what is there. False: it is too large, and nothing is there now. */
-  put(key: RingKey, { head, text }: Texts): boolean {
-    const [headLength, textLength, keyLength] = [Buffer.byteLength(head), Buffer.byteLength(text), key.end - key.start];
-    const size = unitsOf(headerBytes + keyLength + headLength + textLength);
+  put(key: RingKey, texts: Texts): boolean {
     const hash = hashOf(key);
+    const size = unitsOf(headerBytes + key.end - key.start + Buffer.byteLength(texts.head) + Buffer.byteLength(texts.text));
     const known = this.#find(hash, key);
-    const isInPlace = known > 0 && this.#get(recordAt(known), field.size) === size;
-    if (known > 0 && !isInPlace) this.#index.delete(hash, known);
+    if (known > 0 && this.#get(recordAt(known), field.size) === size) {
+      // In its place, which may be the oldest: it counts as used.
+      this.#fill(recordAt(known), key, texts, flag.used);
+      return true;
+    }
+    this.#index.delete(hash, known);
     if (size > this.#capacity * maxShare) return false;
-    const record = isInPlace ? recordAt(known) : this.#append(hash, size);
-    const isWide = headLength > head.length || textLength > text.length;
-    this.#set(record, field.flags, isWide ? flag.wide : 0);
-    this.#set(record, field.keyLength, keyLength);
-    this.#set(record, field.headLength, headLength);
-    this.#set(record, field.textLength, textLength);
-    const start = record + headerBytes;
-    this.#bytes.set(key.bytes.subarray(key.start, key.end), start);
-    this.#bytes.write(head + text, start + keyLength, isWide ? 'utf8' : 'latin1');
+    this.#fill(this.#append(hash, size), key, texts, 0);
     return true;
   }
 
@@ -102,7 +104,19 @@ export class TextRing {
     this.#index.delete(hash, this.#find(hash, key));
   }
 
-  /** A record that is in the index, and has nothing else yet. */
+  #fill(record: number, key: RingKey, { head, text }: Texts, flags: number): void {
+    const [keyLength, headLength, textLength] = [key.end - key.start, Buffer.byteLength(head), Buffer.byteLength(text)];
+    const isWide = headLength > head.length || textLength > text.length;
+    this.#set(record, field.flags, isWide ? flags | flag.wide : flags);
+    this.#set(record, field.keyLength, keyLength);
+    this.#set(record, field.headLength, headLength);
+    this.#set(record, field.textLength, textLength);
+    const start = record + headerBytes;
+    this.#bytes.set(key.bytes.subarray(key.start, key.end), start);
+    this.#bytes.write(head + text, start + keyLength, isWide ? 'utf8' : 'latin1');
+  }
+
+  /** A record that is in the index, and is to be filled. */
   #append(hash: number, size: number): number {
     this.#makeRoom(size);
     const record = this.#front;
@@ -115,6 +129,7 @@ export class TextRing {
     this.#set(record, field.size, size);
     this.#set(record, field.hash, hash);
     this.#filled += size;
+    this.#reached = Math.max(this.#reached, record + size);
     this.#front = this.#after(record, size);
   }
 

@@ -176,10 +176,12 @@ describe.each([
     expect(await pieces(gateway.url, [body], true)).toEqual(usual);
   });
 
-  it('gives an answer again in the same words until something in it changes', async () => {
-    const source = 'query ($ids: [ID!]!) { users(ids: $ids) { name avatar { name size } } }';
-    const ask = async (): Promise<string> => (await send(gateway.url, { query: source, variables: { ids: ['kept', 'other'] } }, '*/*')).body;
-    origin.put([{ model_id: 'kept', name: 'the first' }]);
+  it.each([
+    ['users', 'kept', 'query ($id: ID!) { users(ids: [$id, "other"]) { name avatar { name size } } }'],
+    ['media alone', 'kept alone', 'query ($id: ID!) { modelMedia(modelType: "User", modelId: $id, collectionName: "avatars") { name size } }'],
+  ])('gives an answer of %s again in the same words until something in it changes', async (_what, owner, source) => {
+    const ask = async (): Promise<string> => (await send(gateway.url, { query: source, variables: { id: owner } }, '*/*')).body;
+    origin.put([{ model_id: owner, name: 'the first' }]);
     for (let time = 0; time < 12; time += 1) expect(await ask()).toContain('the first');
     const loads = (): number => origin.calls.filter((method) => method === 'GetFilesByModels').length;
     const before = loads();
@@ -188,12 +190,21 @@ describe.each([
     // As another gateway does it, with its copies or without.
     const elsewhere = await connectStore(url, { keyPrefix, format: mediaFormat });
     for (const name of ['the second', 'the third']) {
-      origin.put([{ model_id: 'kept', name, order_column: 9 }]);
-      await elsewhere.invalidate(ownerKey('User', 'kept'), 'avatars');
+      origin.put([{ model_id: owner, name, order_column: 9 }]);
+      await elsewhere.invalidate(ownerKey('User', owner), 'avatars');
       await waitFor(async () => (await ask()).includes(name), { what: `${name} to be seen` });
       for (let time = 0; time < 5; time += 1) expect(await ask()).toContain(name);
     }
     elsewhere.stop();
+  });
+
+  it('answers clients that name themselves in `extensions`, as those of Apollo do', async () => {
+    const body = { query: 'query ($id: ID!) { user(id: $id) { id } }', variables: { id: 'one' }, extensions: { clientLibrary: { name: '@apollo/client', version: '4.1.0' } } };
+    // oxlint-disable-next-line no-await-in-loop
+    for (let time = 0; time < 4; time += 1) await send(gateway.url, body, '*/*');
+    const before = await hotAnswers(gateway.url);
+    expect((await send(gateway.url, body, '*/*')).body).toBe('{"data":{"user":{"id":"one"}}}\n');
+    expect(await hotAnswers(gateway.url)).toBe(before + 1);
   });
 
   it('leaves errors of the services to Apollo, and asks for nothing twice', async () => {

@@ -19,7 +19,7 @@ function keptAnswers(bytes = 1_000_000): { kept: KeptAnswers; doubts: Doubts } {
   const kept = new KeptAnswers({
     users: { again: () => doubts.users ?? true },
     media: { again: () => doubts.media ?? true },
-    maxBytes: { held: bytes, packed: bytes },
+    maxBytes: { answers: 2 * bytes, packed: bytes },
   });
   return { kept, doubts };
 }
@@ -60,7 +60,7 @@ describe('kept answers', () => {
     const held = questions.filter((question) => kept.find(question) !== undefined);
     expect(held.length).toBeGreaterThanOrEqual(70);
     expect(held.length * text.length).toBeLessThanOrEqual(160_000);
-    kept.keep(huge, { text: 'x'.repeat(5_001), users, media: receipt });
+    kept.keep(huge, { text: 'x'.repeat(10_001), users, media: receipt });
     expect(kept.find(huge)).toBeUndefined();
   });
 
@@ -69,7 +69,7 @@ describe('kept answers', () => {
     const kept = new KeptAnswers({
       users: { again: (users) => asked.push(users) > 0 },
       media: { again: (media) => asked.push(media) > 0 },
-      maxBytes: { held: 1_000_000, packed: 1_000_000 },
+      maxBytes: { answers: 1_000_000, packed: 500_000 },
     });
     const value = { owner: 'User:1', collection: 'avatars', version: 'of it' };
     const stored: Receipt = { keys: [value], negatives: 1, freshUntil: 10, proof: { values: [value] }, uses: 0 };
@@ -81,7 +81,38 @@ describe('kept answers', () => {
     }
     kept.keep(question, { text: 'answer', users: [], media: stored });
     expect(kept.find(question)).toBe('answer');
-    expect(asked).toEqual([stored]);
+    expect(asked.splice(0)).toEqual([stored]);
+    kept.keep(question, { text: 'answer', users: [user], media: stored });
+    expect(kept.find(question)).toBe('answer');
+    expect(asked).toEqual([[user], stored]);
+  });
+
+  it('are found whatever else is asked for in between', () => {
+    const { kept } = keptAnswers();
+    const ofClients: ((id: string) => string)[] = [
+      (id) => `{"query":"query A($id: ID!) { a }","variables":{"id":"${id}"}}`,
+      (id) => `{"query":"{ a(id: \\"${id}\\") }"}`,
+      (id) => `{"operationName":"A","variables":{"id":"${id}"},"query":"query A($id: ID!) { a }"}`,
+      (id) => `{"operationName":"A","variables":{"id":"${id}"},"extensions":{"clientLibrary":{"name":"a"}},"query":"query A($id: ID!) { a }"}`,
+    ];
+    const questions = Array.from({ length: 20 }, (_, id) => ofClients.map((questionOf) => Buffer.from(questionOf(String(id))))).flat();
+    for (let time = 0; time < 2; time += 1) for (const question of questions) kept.keep(question, { text: question.toString(), users: [], media: receipt });
+    for (const question of questions) expect(kept.find(question)).toBe(question.toString());
+  });
+
+  it('have what the bytes of others do not take', () => {
+    const kept = new KeptAnswers({ users: { again: () => true }, media: { again: () => true }, maxBytes: { answers: 400_000, packed: 300_000 } });
+    const long = Array.from({ length: 100 }, (_, index) => ({ question: Buffer.from(`long question ${index}`), text: 'x'.repeat(2_500), users: [], media: receipt }));
+    const keepLong = (): number => {
+      for (const { question, ...answer } of long) kept.keep(question, answer);
+      return long.filter(({ question }) => kept.find(question) !== undefined).length;
+    };
+    const alone = keepLong();
+    for (let index = 0; index < 6_000; index += 1) kept.keep(Buffer.from(`question ${index}`), { text: 'short', users: [], media: receipt });
+    const besideOthers = keepLong();
+    expect(alone).toBeGreaterThan(50);
+    expect(besideOthers).toBeGreaterThan(10);
+    expect(besideOthers * 2_500).toBeLessThan(100_000);
   });
 
   it('are replaced, also by those that are too long to be bytes, and back', () => {

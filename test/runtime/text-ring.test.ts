@@ -12,33 +12,36 @@ function entry(text: string): Texts {
 }
 
 const step = fc.record({
-  id: fc.nat(60),
+  id: fc.nat(40),
   space: fc.integer({ min: 1, max: 2 }),
-  length: fc.nat(900),
+  length: fc.nat(120),
   filler: fc.constantFrom('x', 'ü', '€', '😀'),
-  isRead: fc.boolean(),
+  action: fc.constantFrom('put', 'put', 'read', 'delete'),
 });
 
 describe('a ring of texts', () => {
   it('finds what was put last under a key or nothing, whatever is put and read in which order', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 400 }), fc.integer({ min: 40_000, max: 50_000 }), (steps, maxBytes) => {
+      fc.property(fc.array(step, { minLength: 200, maxLength: 600, size: 'max' }), fc.integer({ min: 16_000, max: 18_000 }), (steps, maxBytes) => {
         const ring = new TextRing(maxBytes);
         const last = new Map<string, Texts>();
-        for (const { id, space, length, filler, isRead } of steps) {
-          const name = `${space} ${id} ${'long '.repeat(id)}`;
-          if (isRead) {
+        for (const { id, space, length, filler, action } of steps) {
+          const name = `${id} ${'long '.repeat(id)}`;
+          if (action === 'delete') {
+            ring.delete(keyOf(name, space));
+            expect(ring.find(keyOf(name, space))).toBeUndefined();
+          } else if (action === 'read') {
             const found = ring.find(keyOf(name, space));
-            if (found) expect(found).toEqual(last.get(name));
+            if (found) expect(found).toEqual(last.get(`${space} ${name}`));
           } else {
             const put = entry(filler.repeat(length));
-            last.set(name, put);
+            last.set(`${space} ${name}`, put);
             const isPut = ring.put(keyOf(name, space), put);
             expect(ring.find(keyOf(name, space))).toEqual(isPut ? put : undefined);
           }
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
@@ -49,6 +52,24 @@ describe('a ring of texts', () => {
     for (const name of ['a', 'b', 'ab', long, `${long}!`]) for (const space of [1, 2]) expect(ring.find(keyOf(name, space))?.text).toBe(`${name} of ${space}`);
     expect(ring.find(keyOf('c'))).toBeUndefined();
     expect(ring.find(keyOf('a', 3))).toBeUndefined();
+  });
+
+  it('tells keys with the same hash apart', () => {
+    const ring = new TextRing(1_000_000);
+    const [one, other] = [keyOf('declinate'), keyOf('macallums')];
+    ring.put(one, entry('one'));
+    expect(ring.find(other)).toBeUndefined();
+    ring.put(other, entry('other'));
+    expect([ring.find(one)?.text, ring.find(other)?.text]).toEqual(['one', 'other']);
+  });
+
+  it('keeps what is replaced again and again', () => {
+    const ring = new TextRing(100_000);
+    for (let id = 0; id < 5_000; id += 1) {
+      ring.put(keyOf('the same'), entry(String(1_000_000 + id)));
+      ring.put(keyOf(String(id)), entry('x'.repeat(300)));
+      expect(ring.find(keyOf('the same'))?.text).toBe(String(1_000_000 + id));
+    }
   });
 
   it('fills its memory with what was put last', () => {

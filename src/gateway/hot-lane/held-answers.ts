@@ -15,13 +15,13 @@ const maxShare = 1 / 32;
 const [overheadBytes, sourceBytes] = [500, 200];
 
 export class HeldAnswers {
-  readonly #maxBytes: number;
+  readonly #maxBytes: () => number;
   #late = new Map<string, HeldAnswer>();
   #before: ReadonlyMap<string, HeldAnswer> = new Map();
   #bytes = 0;
 
-  /** Estimated. */
-  constructor(maxBytes: number) {
+  /** Estimated; asked for whenever one is kept, and never more than before. */
+  constructor(maxBytes: () => number) {
     this.#maxBytes = maxBytes;
   }
 
@@ -35,11 +35,11 @@ export class HeldAnswers {
   }
 
   keep(request: string, held: HeldAnswer): void {
-    const size = sizeOf(request, held);
-    if (size > this.#maxBytes * maxShare) return;
+    const [size, maxBytes] = [sizeOf(request, held), this.#maxBytes()];
+    if (size > maxBytes * maxShare) return;
     const replaced = this.#late.get(request);
     this.#bytes += size - (replaced ? sizeOf(request, replaced) : 0);
-    if (this.#bytes > this.#maxBytes / 2) {
+    if (this.#bytes > maxBytes / 2) {
       this.#before = this.#late;
       this.#late = new Map();
       this.#bytes = size;

@@ -10,9 +10,9 @@ import { HeldAnswers, type HeldAnswer } from './held-answers.js';
 import { PackedAnswers } from './packed-answers.js';
 
 export interface KeptBytes {
-  /** Of answers as objects, estimated. */
-  readonly held: number;
-  /** Of answers as bytes; 0: there are none. */
+  /** Of all answers; of those that are objects it is estimated. */
+  readonly answers: number;
+  /** Of them, those that may be taken by answers that are bytes; 0: there are none. */
   readonly packed: number;
 }
 
@@ -29,10 +29,10 @@ export class KeptAnswers {
   readonly #packed: PackedAnswers | undefined;
 
   constructor(options: KeptAnswersOptions) {
-    const { held, packed } = options.maxBytes;
+    const { answers, packed } = options.maxBytes;
     this.#options = options;
-    this.#held = new HeldAnswers(held);
     this.#packed = packed > 0 ? new PackedAnswers(packed) : undefined;
+    this.#held = new HeldAnswers(() => answers - (this.#packed?.takenBytes ?? 0));
   }
 
   /** Undefined when it has to be made anew. A promise where the store must be asked. */
@@ -55,9 +55,7 @@ export class KeptAnswers {
   }
 
   keep(request: Buffer, answer: HeldAnswer): void {
-    const { text, users, media } = answer;
-    const isPacked = users.length === 0 && media && this.#packed?.keep(request, { text, media });
-    if (!isPacked) this.#held.keep(nameOf(request), answer);
+    if (!this.#packed?.keep(request, answer)) this.#held.keep(nameOf(request), answer);
   }
 }
 

@@ -33,7 +33,7 @@ const dueShare = 0.9;
 /** As many as others may be reading some of. */
 const choice = 32;
 
-/** As many blobs that could not be read are remembered at once. */
+/** So many blobs that could not be read wait for the others; with more of them, those are tried again first. */
 const unreadableBound = 1_000;
 
 export class Scrub {
@@ -66,9 +66,9 @@ export class Scrub {
     const { records, integrity, days } = this.#options;
     const unread = await records.unverified(new Date(Date.now() - days * dueShare * dayMs), choice + this.#unreadable.size);
     const due = unread.filter(({ sha256 }) => !this.#unreadable.has(sha256));
-    const record = due[randomInt(due.length || 1)];
-    if (!record || this.#unreadable.size === unreadableBound) this.#unreadable.clear();
+    const record = due[randomInt(due.length || 1)] ?? unread[0];
     if (!record) return false;
+    if (due.length === 0 || this.#unreadable.size === unreadableBound) this.#unreadable.clear();
     try {
       await integrity.verify(record.sha256, { pace: (bytes) => this.#pay(bytes, signal), signal });
     } catch (error) {

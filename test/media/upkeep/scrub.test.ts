@@ -112,7 +112,7 @@ describe('a scrub', () => {
         return bad.has(sha256) ? Promise.reject(new Error('input/output error')) : world.integrity.verify(sha256, options);
       },
     };
-    scrub({ integrity, retry: { firstMs: 1, maxMs: 1 }, idleMs: 1 });
+    scrub({ integrity, retry: { firstMs: 1, maxMs: 1 } });
     await isRead(good);
     expect(await verifiedAt(tries[0] ?? '')).toBeUndefined();
     await waitFor(() => tries.length > bad.size + 1, { what: 'those to be tried again' });
