@@ -200,7 +200,6 @@ describe.each([
 
   it('answers clients that name themselves in `extensions`, as those of Apollo do', async () => {
     const body = { query: 'query ($id: ID!) { user(id: $id) { id } }', variables: { id: 'one' }, extensions: { clientLibrary: { name: '@apollo/client', version: '4.1.0' } } };
-    // oxlint-disable-next-line no-await-in-loop
     for (let time = 0; time < 4; time += 1) await send(gateway.url, body, '*/*');
     const before = await hotAnswers(gateway.url);
     expect((await send(gateway.url, body, '*/*')).body).toBe('{"data":{"user":{"id":"one"}}}\n');
