@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Contender } from './contenders.js';
 import { Machine } from './machine.js';
-import { isQuiet, measure, type Measurement, type Plan } from './measure.js';
+import { isQuiet, type Measurement } from './measure.js';
 import { readOptions, type Options } from './options.js';
 import { root } from './places.js';
 import type { Question } from './questions/question.js';
@@ -14,6 +14,7 @@ import { pictureOf } from './report/picture.js';
 import { summarise } from './report/summary.js';
 import { tableOf } from './report/table.js';
 import { startServices, type Services } from './services.js';
+import { Trials } from './trials.js';
 
 const options = readOptions(process.argv.slice(2), join(root, 'docs/bench'));
 if (options) await run(options);
@@ -29,7 +30,7 @@ async function run(chosen: Options): Promise<void> {
     for (const variants of byName(chosen.questions)) {
       // One after the other: they share the cores.
       // oxlint-disable-next-line no-await-in-loop
-      for await (const measured of ask(variants, chosen, { services, machine })) {
+      for await (const measured of ask(variants, chosen, services, machine)) {
         measurements.push(...measured);
         if (chosen.out !== undefined) await write(resolve(root, chosen.out), about, measurements);
       }
@@ -48,34 +49,36 @@ function byName(questions: readonly Question[]): readonly (readonly Question[])[
 }
 
 /** All rounds, each given as it ends. The order of the contenders is another in each round, so that no one always comes after the same. */
-async function* ask(variants: readonly Question[], { contenders, rounds, seconds, tries, profile }: Options, stage: { services: Services; machine: Machine }): AsyncGenerator<Measurement[]> {
+async function* ask(variants: readonly Question[], { contenders, rounds, seconds, tries, profile }: Options, services: Services, machine: Machine): AsyncGenerator<Measurement[]> {
   const nodeArgs = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(root, profile)}`];
-  let isFirst = true;
-  for (let round = 0; round < rounds; round += 1) {
-    const measurements: Measurement[] = [];
-    const turns = variants.flatMap((question) => rotated(contenders.filter((contender) => question.suits(contender)), round).map((contender) => ({ question, contender })));
-    for (const [index, { question, contender }] of turns.entries()) {
-      const turn = `${question.title}, ${round * turns.length + index + 1} of ${rounds * turns.length}`;
-      const plan = { ...stage, round, seconds, nodeArgs, flush: isFirst || !question.keepsRedis };
-      isFirst = false;
-      try {
-        // oxlint-disable-next-line no-await-in-loop
-        const measurement = await quietest(tries, contender, question, plan);
-        measurements.push(measurement);
-        say(`${turn}: ${progressOf(measurement)}`);
-      } catch (error) {
-        process.exitCode = 1;
-        say(`${turn}: ${contender.name} FAILED: ${error instanceof Error ? error.message : String(error)}`);
+  const trials = new Trials({ services, machine, nodeArgs });
+  try {
+    for (let round = 0; round < rounds; round += 1) {
+      const measurements: Measurement[] = [];
+      const turns = variants.flatMap((question) => rotated(contenders.filter((contender) => question.suits(contender)), round).map((contender) => ({ question, contender })));
+      for (const [index, { question, contender }] of turns.entries()) {
+        const turn = `${question.title}, ${round * turns.length + index + 1} of ${rounds * turns.length}`;
+        try {
+          // oxlint-disable-next-line no-await-in-loop
+          const measurement = await quietest(tries, () => trials.measure(contender, question, { round, seconds }));
+          measurements.push(measurement);
+          say(`${turn}: ${progressOf(measurement)}`);
+        } catch (error) {
+          process.exitCode = 1;
+          say(`${turn}: ${contender.name} FAILED: ${error instanceof Error ? error.message : String(error)}`);
+        }
       }
+      yield measurements;
     }
-    yield measurements;
+  } finally {
+    await trials.end();
   }
 }
 
-async function quietest(tries: number, contender: Contender, question: Question, plan: Plan): Promise<Measurement> {
-  const measurement = await measure(contender, question, plan);
+async function quietest(tries: number, measure: () => Promise<Measurement>): Promise<Measurement> {
+  const measurement = await measure();
   if (isQuiet(measurement) || tries <= 1) return measurement;
-  const again = await quietest(tries - 1, contender, question, plan);
+  const again = await quietest(tries - 1, measure);
   return again.disturbed < measurement.disturbed ? again : measurement;
 }
 

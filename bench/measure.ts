@@ -1,10 +1,10 @@
 /**
- * One measurement: a contender is started, its answers are compared with the reference, it is warmed, measured, compared again, and ended.
+ * A contender with one question: started, its answers compared with the reference, its caches filled; then warmed, compared again and measured, once or more; ended.
  * Invariant: who answers differently is not measured.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { waitFor } from '../test/support/wait.js';
-import { startContender, type Contender } from './contenders.js';
+import { startContender, type Contender, type RunningContender } from './contenders.js';
 import type { Query, Versions } from './data.js';
 import { each, Load, type Run } from './load.js';
 import { cpuSeconds, type Machine } from './machine.js';
@@ -37,16 +37,21 @@ export interface Measurement {
   readonly redisMb: number;
 }
 
-export interface Plan {
+export interface Stage {
   readonly services: Services;
   readonly machine: Machine;
-  readonly round: number;
-  /** Seconds of the measurement; half as many, and at least two, are for warming up. */
-  readonly seconds: number;
   /** Of node, for the gateway. */
   readonly nodeArgs: readonly string[];
   /** Whether everyone's data are dropped before. */
   readonly flush: boolean;
+  /** Of chance: the same for every contender. */
+  readonly seed: number;
+}
+
+export interface Turn {
+  readonly round: number;
+  /** Of the measurement; half as many, and at least two, are for warming up. */
+  readonly seconds: number;
 }
 
 /** Whether others have left the gateway its core. */
@@ -64,40 +69,65 @@ const maxWarmFactor = 3;
 const settledWithinMs = 5_000;
 const none: Versions = new Map();
 
-export async function measure(contender: Contender, question: Question, plan: Plan): Promise<Measurement> {
-  const { services, round } = plan;
-  // What is kept is kept with the queues: a gateway that has missed events must not believe what it finds in Redis.
-  if (plan.flush) await services.reset();
-  const gateway = await startContender(contender, plan);
-  try {
-    const workload = question.begin({ random: randomFrom(round + 1), gateway, services });
-    await prepare(gateway.url, workload, contender);
-    const load = await Load.connect(gateway.url, question.connections ?? defaultConnections);
+export class Trial {
+  readonly #contender: Contender;
+  readonly #question: Question;
+  readonly #stage: Stage;
+  readonly #gateway: RunningContender;
+  readonly #workload: Workload;
+
+  private constructor(contender: Contender, question: Question, stage: Stage, gateway: RunningContender) {
+    [this.#contender, this.#question, this.#stage, this.#gateway] = [contender, question, stage, gateway];
+    this.#workload = question.begin({ random: randomFrom(stage.seed), gateway, services: stage.services });
+  }
+
+  /** @throws Error when the contender does not start or answers differently; it has ended then. */
+  static async begin(contender: Contender, question: Question, stage: Stage): Promise<Trial> {
+    // What is kept is kept with the queues: a gateway that has missed events must not believe what it finds in Redis.
+    if (stage.flush) await stage.services.reset();
+    const trial = new Trial(contender, question, stage, await startContender(contender, stage));
     try {
-      await warm(load, workload, { pid: gateway.process.pid, seconds: Math.max(plan.seconds / 2, minWarmSeconds) });
+      await trial.#prepare();
+      return trial;
+    } catch (error) {
+      await trial.end();
+      throw error;
+    }
+  }
+
+  /** @throws Error when it answers differently, or not in time. */
+  async measure({ round, seconds }: Turn): Promise<Measurement> {
+    const { process, url } = this.#gateway;
+    const { services } = this.#stage;
+    const workload = this.#workload;
+    const load = await Load.connect(url, this.#question.connections ?? defaultConnections);
+    try {
+      await warm(load, workload, { pid: process.pid, seconds: Math.max(seconds / 2, minWarmSeconds) });
       await compare(load, drawn(workload), none);
       const end = await workload.beside?.();
-      const figures = await measured(load, workload, gateway.process.pid, plan);
+      const figures = await measured(load, workload, process.pid, { ...this.#stage, seconds });
       await end?.();
-      const peakMb = gateway.process.peakRssBytes() / 1e6;
+      const peakMb = process.peakRssBytes() / 1e6;
       if (workload.changed) await settle(load, workload.changed, services);
-      return { question: question.title, contender: contender.name, round, ...figures, peakMb, redisMb: (await services.redisBytes()) / 1e6 };
+      return { question: this.#question.title, contender: this.#contender.name, round, ...figures, peakMb, redisMb: (await services.redisBytes()) / 1e6 };
     } finally {
       load.close();
     }
-  } finally {
-    await gateway.process.stop();
   }
-}
 
-/** With few connections: many long lists of misses at once would only wait for each other, until some give up. */
-async function prepare(url: string, workload: Workload, { caches }: Contender): Promise<void> {
-  const load = await Load.connect(url, fillConnections);
-  try {
-    await compare(load, drawn(workload), none);
-    if (caches && workload.fill) await load.run(each(workload.fill));
-  } finally {
-    load.close();
+  async end(): Promise<void> {
+    await this.#gateway.process.stop();
+  }
+
+  /** With few connections: many long lists of misses at once would only wait for each other, until some give up. */
+  async #prepare(): Promise<void> {
+    const load = await Load.connect(this.#gateway.url, fillConnections);
+    try {
+      await compare(load, drawn(this.#workload), none);
+      if (this.#contender.caches && this.#workload.fill) await load.run(each(this.#workload.fill));
+    } finally {
+      load.close();
+    }
   }
 }
 
@@ -112,7 +142,7 @@ async function warm(load: Load, workload: Workload, { pid, seconds }: { pid: num
 
 type Figures = Omit<Measurement, 'question' | 'contender' | 'round' | 'peakMb' | 'redisMb'>;
 
-async function measured(load: Load, workload: Workload, pid: number, { seconds, services, machine }: Plan): Promise<Figures> {
+async function measured(load: Load, workload: Workload, pid: number, { seconds, services, machine }: Pick<Stage, 'services' | 'machine'> & { seconds: number }): Promise<Figures> {
   const callsBefore = await services.calls();
   const [cpuBefore, coreBefore] = [cpuSeconds(pid), machine.coreSeconds()];
   const run = await load.run(() => workload.next(), { milliseconds: seconds * 1_000 });

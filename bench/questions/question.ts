@@ -13,10 +13,10 @@ export interface Question {
   readonly quick: boolean;
   /** Default 32. Each waits for its answer before it asks again. */
   readonly connections?: number;
-  /** Default false. What the contender before has stored in Redis is kept, so that a large store is filled once. */
-  readonly keepsRedis?: boolean;
+  /** Default false. Its gateways run until its last round, and what each has stored in Redis is there for the next: what takes minutes is filled once. */
+  readonly stays?: boolean;
   suits(contender: Contender): boolean;
-  /** Called once per measurement. */
+  /** Called once per gateway. */
   begin(on: Stage): Workload;
 }
 

@@ -1,0 +1,44 @@
+/** Which gateways run: one for each measurement, or, for questions that take minutes to prepare, one for all rounds. */
+import type { Contender } from './contenders.js';
+import { Trial, type Measurement, type Stage, type Turn } from './measure.js';
+import type { Question } from './questions/question.js';
+
+export class Trials {
+  readonly #stage: Omit<Stage, 'flush' | 'seed'>;
+  readonly #staying = new Map<string, Trial>();
+  #isFirst = true;
+
+  /** For one question with all its variants. */
+  constructor(stage: Omit<Stage, 'flush' | 'seed'>) {
+    this.#stage = stage;
+  }
+
+  /** @throws Error when the contender does not start, fails or answers differently; the next measurement begins with a new process then. */
+  async measure(contender: Contender, question: Question, turn: Turn): Promise<Measurement> {
+    const key = `${contender.name} ${question.title}`;
+    const trial = this.#staying.get(key) ?? (await this.#begin(contender, question, turn));
+    this.#staying.delete(key);
+    let stays = false;
+    try {
+      const measurement = await trial.measure(turn);
+      stays = question.stays ?? false;
+      return measurement;
+    } finally {
+      if (stays) this.#staying.set(key, trial);
+      else await trial.end();
+    }
+  }
+
+  /** Ends the gateways that still run. */
+  async end(): Promise<void> {
+    const staying = [...this.#staying.values()];
+    this.#staying.clear();
+    await Promise.all(staying.map((trial) => trial.end()));
+  }
+
+  async #begin(contender: Contender, question: Question, { round }: Turn): Promise<Trial> {
+    const flush = this.#isFirst || !question.stays;
+    this.#isFirst = false;
+    return Trial.begin(contender, question, { ...this.#stage, flush, seed: round + 1 });
+  }
+}
