@@ -15,7 +15,8 @@ import type { Parts } from './health.js';
 import { startHttpServer } from './http-server.js';
 import { InvalidationLag } from './invalidation-lag.js';
 import { MediaClient } from './media-client.js';
-import { describeEntry, keptBytes, MediaReader } from './media-reader.js';
+import { keptMemory, type KeptMemory } from './kept-memory.js';
+import { describeEntry, MediaReader } from './media-reader.js';
 import { createMetrics, type GatewayMetrics } from './metrics.js';
 import { allowEverything, type Policy } from './policy.js';
 import type { Services } from './request-context.js';
@@ -69,10 +70,13 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
   store?.watch({ invalidated: () => metrics.invalidation('local', 'announced'), lost: () => undefined });
   // Without a store nothing is cached that they would have to drop.
   const siblings = link && store ? new SiblingCaches({ link, coherenceMs: settings.CACHE_L1_LEASE_MS, hasCopies: settings.CACHE_L1 === 'on' }) : undefined;
+  const kept = keptMemory(settings);
+  tellOfLittleMemory(kept, settings, log);
   const mediaReader = new MediaReader({
     client: media,
     store: store ?? noStore,
     settings,
+    maxCopyBytes: kept.copies,
     observe: observer(metrics, log),
     // Without a broker nothing but the TTL ends an entry, so there is nothing to miss.
     maxAgeMs: () => lag?.maxAgeMs() ?? Infinity,
@@ -96,9 +100,14 @@ async function build({ settings, log, store, bus, policy = allowEverything, extr
     userService: users.state,
   });
   const { HOST: host, PORT: port } = settings;
-  const http = await startHttpServer({ host, port, services, parts, maxKeptBytes: keptBytes(settings), metricsPage, extraRoutes });
+  const http = await startHttpServer({ host, port, services, parts, maxKept: kept, metricsPage, extraRoutes });
   lifecycle.own('HTTP', () => http.stop(), httpStopMs);
   return { url: http.url, stop: () => lifecycle.stop() };
+}
+
+function tellOfLittleMemory({ copies, answers }: KeptMemory, { CACHE_L1_MAX_MB }: Settings, log: Logger): void {
+  const keptMb = Math.floor((copies + answers) / 1e6);
+  if (keptMb < CACHE_L1_MAX_MB) log.warn({ keptMb, wantedMb: CACHE_L1_MAX_MB }, 'The heap is too small for CACHE_L1_MAX_MB; less is kept');
 }
 
 function measureLag(bus: MessageBus, store: CacheStore, settings: Settings): InvalidationLag {

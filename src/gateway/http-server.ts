@@ -16,7 +16,7 @@ import { graphqlPaths, graphqlRoutes } from './graphql-routes.js';
 import { serveHealth, type Parts } from './health.js';
 import { hotEntrance, type Entrance } from './hot-lane/entrance.js';
 import { HotLane } from './hot-lane/hot-lane.js';
-import type { KeptBytes } from './hot-lane/kept-answers.js';
+import type { KeptMemory } from './kept-memory.js';
 import type { MetricsPage } from './metrics.js';
 import type { Services } from './request-context.js';
 
@@ -25,8 +25,7 @@ export interface HttpServerOptions {
   port: number;
   services: Services;
   parts: () => Parts;
-  /** Of answers that are kept in this process. */
-  maxKeptBytes: KeptBytes;
+  maxKept: KeptMemory;
   metricsPage: MetricsPage;
   /** Routes of other programs that share the port, as in `npm start`. */
   extraRoutes: FastifyPluginAsync | undefined;
@@ -47,7 +46,7 @@ const drainMs = 7_000;
 
 /** Resolves once requests are answered. @throws Error when the address cannot be bound. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { host, port, services, parts, maxKeptBytes, metricsPage, extraRoutes } = options;
+  const { host, port, services, parts, maxKept, metricsPage, extraRoutes } = options;
   const { metrics } = services;
   let enter = straightOn;
   const app = fastify({
@@ -84,7 +83,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   await app.register(graphql.routes);
   if (extraRoutes) await app.register(extraRoutes);
   enter = hotEntrance({
-    lane: new HotLane({ operations: apollo.operations, users: services.users, media: services.mediaReader, maxKeptBytes }),
+    lane: new HotLane({ operations: apollo.operations, users: services.users, media: services.mediaReader, maxKept }),
     paths: graphqlPaths,
     contentTypeOf: graphql.contentTypeOf,
     requestIdOf,

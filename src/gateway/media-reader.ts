@@ -31,7 +31,9 @@ export const maxMediaPerQuery = 1_000;
 export interface MediaReaderOptions {
   client: Pick<MediaClient, 'filesByModels'>;
   store: CacheStore;
-  settings: Pick<Settings, 'CACHE_TTL_SECONDS' | 'CACHE_NEGATIVE_TTL_SECONDS' | 'CACHE_LEASE_MS' | 'CACHE_L1' | 'CACHE_L1_MAX_MB' | 'ORIGIN_MAX_CONCURRENCY'>;
+  settings: Pick<Settings, 'CACHE_TTL_SECONDS' | 'CACHE_NEGATIVE_TTL_SECONDS' | 'CACHE_LEASE_MS' | 'CACHE_L1' | 'ORIGIN_MAX_CONCURRENCY'>;
+  /** For copies in this process, estimated. */
+  maxCopyBytes: number;
   observe: CacheObserver;
   /** Milliseconds that an entry may have been stored for when events may be missing, Infinity when none are; asked at each read. */
   maxAgeMs: () => number;
@@ -39,24 +41,11 @@ export interface MediaReaderOptions {
   siblings?: Siblings | undefined;
 }
 
-/**
- * The shares of what a process may keep: copies of entries, answers, and of those the ones that are bytes. Without the in-process tier short answers
- * can be bytes, and copies only spare the store the sending; with it an answer is made of copies, which are objects.
- */
-const shares = { on: { copies: 1 / 2, answers: 1 / 2, packed: 0 }, off: { copies: 1 / 8, answers: 7 / 8, packed: 3 / 4 } } as const;
-
-/** In bytes. */
-export function keptBytes({ CACHE_L1, CACHE_L1_MAX_MB }: Pick<Settings, 'CACHE_L1' | 'CACHE_L1_MAX_MB'>): { copies: number; answers: number; packed: number } {
-  const bytes = CACHE_L1_MAX_MB * 1e6;
-  const { copies, answers, packed } = shares[CACHE_L1];
-  return { copies: bytes * copies, answers: bytes * answers, packed: bytes * packed };
-}
-
 export class MediaReader {
   readonly #store: CacheStore;
   readonly #cache: ReadThrough<ModelMedia>;
 
-  constructor({ client, store, settings, observe, maxAgeMs, siblings }: MediaReaderOptions) {
+  constructor({ client, store, settings, maxCopyBytes, observe, maxAgeMs, siblings }: MediaReaderOptions) {
     const ttlMs = settings.CACHE_TTL_SECONDS * 1_000;
     this.#store = store;
     this.#cache = new ReadThrough({
@@ -68,7 +57,7 @@ export class MediaReader {
       isNegative: ({ total }) => total === 0,
       maxUnfilledCalls: settings.ORIGIN_MAX_CONCURRENCY,
       local: settings.CACHE_L1 === 'on',
-      maxLocalBytes: keptBytes(settings).copies,
+      maxLocalBytes: maxCopyBytes,
       maxWaitMs: settings.CACHE_LEASE_MS + originDeadlineMs,
       observe,
       maxAgeMs,

@@ -22,8 +22,8 @@ function contextOf(asked: ModelQueryInput[][]): RequestContext {
     const pages = [1, 2, 3].map((page) => aMedia({ file_name: `page-${page}.png` }));
     return Promise.resolve(queries.map(({ model_id }) => (model_id === '7' ? { media: pages, total: 3, fallback_url: '' } : { media: [], total: 0, fallback_url: '' })));
   };
-  const settings = { CACHE_TTL_SECONDS: 60, CACHE_NEGATIVE_TTL_SECONDS: 60, CACHE_LEASE_MS: 1_000, CACHE_L1: 'on', CACHE_L1_MAX_MB: 4, ORIGIN_MAX_CONCURRENCY: 8 } as const;
-  const mediaReader = new MediaReader({ client: { filesByModels }, store: noStore, settings, observe: () => undefined, maxAgeMs: () => Infinity });
+  const settings = { CACHE_TTL_SECONDS: 60, CACHE_NEGATIVE_TTL_SECONDS: 60, CACHE_LEASE_MS: 1_000, CACHE_L1: 'on', ORIGIN_MAX_CONCURRENCY: 8 } as const;
+  const mediaReader = new MediaReader({ client: { filesByModels }, store: noStore, settings, maxCopyBytes: 2_000_000, observe: () => undefined, maxAgeMs: () => Infinity });
   // The directive reaches nothing else of the services.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return createRequestContext({ mediaReader, explain: { token: undefined, storeTier: 'none' } } as Services, { requestId: 'test', viewer: { kind: 'anonymous' }, explainToken: undefined });

@@ -9,7 +9,7 @@ import { entryKey, MediaReader } from '../../src/gateway/media-reader.js';
 import type { ModelMedia } from '../../src/gateway/stored-media.js';
 
 const query = { modelType: 'App\\Models\\User', modelId: '1:{\u00e4}', collectionName: 'avatars' };
-const settings = { CACHE_TTL_SECONDS: 60, CACHE_NEGATIVE_TTL_SECONDS: 60, CACHE_LEASE_MS: 1_000, CACHE_L1: 'off', CACHE_L1_MAX_MB: 4, ORIGIN_MAX_CONCURRENCY: 8 } as const;
+const settings = { CACHE_TTL_SECONDS: 60, CACHE_NEGATIVE_TTL_SECONDS: 60, CACHE_LEASE_MS: 1_000, CACHE_L1: 'off', ORIGIN_MAX_CONCURRENCY: 8 } as const;
 
 const text = fc.string({ unit: 'binary' });
 const media: fc.Arbitrary<Media> = fc.record({
@@ -55,7 +55,7 @@ class Bench {
     const answer = { media: [...found.media], total: found.total, fallback_url: found.fallbackUrl };
     const filesByModels = (queries: readonly unknown[]): Promise<ModelFiles[]> => Promise.resolve(queries.map(() => answer));
     const observe = (event: CacheEvent): void => void this.sources.push(event.type === 'answered' ? event.source : event.type);
-    this.#reader = new MediaReader({ client: { filesByModels }, store: this.store, settings, observe, maxAgeMs: () => Infinity });
+    this.#reader = new MediaReader({ client: { filesByModels }, store: this.store, settings, maxCopyBytes: 500_000, observe, maxAgeMs: () => Infinity });
   }
 
   async read(): Promise<unknown> {

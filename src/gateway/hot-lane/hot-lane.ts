@@ -8,12 +8,13 @@ import type { User } from '../../contract/generated/user/v1/User.js';
 import { checkIdentifier } from '../../contract/identifier.js';
 import { maxBatchSize } from '../../contract/services.js';
 import { checkedUserIds } from '../arguments.js';
+import type { KeptMemory } from '../kept-memory.js';
 import type { MediaReader } from '../media-reader.js';
 import type { Known } from '../request-context.js';
 import type { KeptUser, UserClient } from '../user-client.js';
 import { askedOf, listText, type MediaAsked, type Model, type NextMedia, type Now } from './model-fields.js';
 import { readBody, type GraphQLBody } from './graphql-body.js';
-import { KeptAnswers, type KeptBytes } from './kept-answers.js';
+import { KeptAnswers } from './kept-answers.js';
 import type { Operations } from './operations.js';
 import type { Root } from './plan.js';
 import { refuse } from './refused.js';
@@ -26,7 +27,7 @@ export interface HotLaneOptions {
   users: Pick<UserClient, 'peek' | 'getMany' | 'again'>;
   media: Pick<MediaReader, 'readNow' | 'readWithReceipt' | 'again'>;
   /** Of answers that are kept. */
-  maxKeptBytes: KeptBytes;
+  maxKept: Pick<KeptMemory, 'answers' | 'packed'>;
 }
 
 /** A root and what it asks for: its models by their ids, or one query of media. */
@@ -46,7 +47,7 @@ export class HotLane {
 
   constructor(options: HotLaneOptions) {
     this.#options = options;
-    this.#kept = new KeptAnswers({ ...options, maxBytes: options.maxKeptBytes });
+    this.#kept = new KeptAnswers({ ...options, maxBytes: options.maxKept });
   }
 
   /** To a POST with this body. Undefined: not an operation of this lane. A text at once when everything is in this process. */

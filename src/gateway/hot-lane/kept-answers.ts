@@ -4,22 +4,16 @@
  * one has no plan.
  */
 import { Sightings } from '../../runtime/sightings.js';
+import type { KeptMemory } from '../kept-memory.js';
 import type { MediaReader } from '../media-reader.js';
 import type { UserClient } from '../user-client.js';
 import { HeldAnswers, type HeldAnswer } from './held-answers.js';
 import { PackedAnswers } from './packed-answers.js';
 
-export interface KeptBytes {
-  /** Of all answers; of those that are objects it is estimated. */
-  readonly answers: number;
-  /** Of them, those that may be taken by answers that are bytes; 0: there are none. */
-  readonly packed: number;
-}
-
 export interface KeptAnswersOptions {
   users: Pick<UserClient, 'again'>;
   media: Pick<MediaReader, 'again'>;
-  maxBytes: KeptBytes;
+  maxBytes: Pick<KeptMemory, 'answers' | 'packed'>;
 }
 
 export class KeptAnswers {
