@@ -37,7 +37,8 @@ export interface Measurement {
   readonly redisMb: number;
 }
 
-export interface Stage {
+/** What a gateway finds when it starts. */
+export interface Conditions {
   readonly services: Services;
   readonly machine: Machine;
   /** Of node, for the gateway. */
@@ -48,6 +49,7 @@ export interface Stage {
   readonly seed: number;
 }
 
+/** One measurement of it. */
 export interface Turn {
   readonly round: number;
   /** Of the measurement; half as many, and at least two, are for warming up. */
@@ -69,23 +71,24 @@ const maxWarmFactor = 3;
 const settledWithinMs = 5_000;
 const none: Versions = new Map();
 
+/** A gateway that runs, with what it is asked. Whoever began it must end it. */
 export class Trial {
   readonly #contender: Contender;
   readonly #question: Question;
-  readonly #stage: Stage;
+  readonly #conditions: Conditions;
   readonly #gateway: RunningContender;
   readonly #workload: Workload;
 
-  private constructor(contender: Contender, question: Question, stage: Stage, gateway: RunningContender) {
-    [this.#contender, this.#question, this.#stage, this.#gateway] = [contender, question, stage, gateway];
-    this.#workload = question.begin({ random: randomFrom(stage.seed), gateway, services: stage.services });
+  private constructor(contender: Contender, question: Question, conditions: Conditions, gateway: RunningContender) {
+    [this.#contender, this.#question, this.#conditions, this.#gateway] = [contender, question, conditions, gateway];
+    this.#workload = question.begin({ random: randomFrom(conditions.seed), gateway, services: conditions.services });
   }
 
   /** @throws Error when the contender does not start or answers differently; it has ended then. */
-  static async begin(contender: Contender, question: Question, stage: Stage): Promise<Trial> {
+  static async begin(contender: Contender, question: Question, conditions: Conditions): Promise<Trial> {
     // What is kept is kept with the queues: a gateway that has missed events must not believe what it finds in Redis.
-    if (stage.flush) await stage.services.reset();
-    const trial = new Trial(contender, question, stage, await startContender(contender, stage));
+    if (conditions.flush) await conditions.services.reset();
+    const trial = new Trial(contender, question, conditions, await startContender(contender, conditions));
     try {
       await trial.#prepare();
       return trial;
@@ -98,14 +101,14 @@ export class Trial {
   /** @throws Error when it answers differently, or not in time. */
   async measure({ round, seconds }: Turn): Promise<Measurement> {
     const { process, url } = this.#gateway;
-    const { services } = this.#stage;
+    const { services } = this.#conditions;
     const workload = this.#workload;
     const load = await Load.connect(url, this.#question.connections ?? defaultConnections);
     try {
       await warm(load, workload, { pid: process.pid, seconds: Math.max(seconds / 2, minWarmSeconds) });
       await compare(load, drawn(workload), none);
       const end = await workload.beside?.();
-      const figures = await measured(load, workload, process.pid, { ...this.#stage, seconds });
+      const figures = await measured(load, workload, process.pid, { ...this.#conditions, seconds });
       await end?.();
       const peakMb = process.peakRssBytes() / 1e6;
       if (workload.changed) await settle(load, workload.changed, services);
@@ -142,7 +145,7 @@ async function warm(load: Load, workload: Workload, { pid, seconds }: { pid: num
 
 type Figures = Omit<Measurement, 'question' | 'contender' | 'round' | 'peakMb' | 'redisMb'>;
 
-async function measured(load: Load, workload: Workload, pid: number, { seconds, services, machine }: Pick<Stage, 'services' | 'machine'> & { seconds: number }): Promise<Figures> {
+async function measured(load: Load, workload: Workload, pid: number, { seconds, services, machine }: Pick<Conditions, 'services' | 'machine'> & { seconds: number }): Promise<Figures> {
   const callsBefore = await services.calls();
   const [cpuBefore, coreBefore] = [cpuSeconds(pid), machine.coreSeconds()];
   const run = await load.run(() => workload.next(), { milliseconds: seconds * 1_000 });

@@ -1,16 +1,16 @@
 /** Which gateways run: one for each measurement, or, for questions that take minutes to prepare, one for all rounds. */
 import type { Contender } from './contenders.js';
-import { Trial, type Measurement, type Stage, type Turn } from './measure.js';
+import { Trial, type Conditions, type Measurement, type Turn } from './measure.js';
 import type { Question } from './questions/question.js';
 
 export class Trials {
-  readonly #stage: Omit<Stage, 'flush' | 'seed'>;
+  readonly #conditions: Omit<Conditions, 'flush' | 'seed'>;
   readonly #staying = new Map<string, Trial>();
   #isFirst = true;
 
   /** For one question with all its variants. */
-  constructor(stage: Omit<Stage, 'flush' | 'seed'>) {
-    this.#stage = stage;
+  constructor(conditions: Omit<Conditions, 'flush' | 'seed'>) {
+    this.#conditions = conditions;
   }
 
   /** @throws Error when the contender does not start, fails or answers differently; the next measurement begins with a new process then. */
@@ -39,6 +39,6 @@ export class Trials {
   async #begin(contender: Contender, question: Question, { round }: Turn): Promise<Trial> {
     const flush = this.#isFirst || !question.stays;
     this.#isFirst = false;
-    return Trial.begin(contender, question, { ...this.#stage, flush, seed: round + 1 });
+    return Trial.begin(contender, question, { ...this.#conditions, flush, seed: round + 1 });
   }
 }
