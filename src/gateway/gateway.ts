@@ -14,8 +14,8 @@ import { mediaEventQueues, subscribeToMediaEvents, subscribeToUserEvents } from 
 import type { Parts } from './health.js';
 import { startHttpServer } from './http-server.js';
 import { InvalidationLag } from './invalidation-lag.js';
-import { MediaClient } from './media-client.js';
 import { keptMemory, type KeptMemory } from './kept-memory.js';
+import { MediaClient } from './media-client.js';
 import { describeEntry, MediaReader } from './media-reader.js';
 import { createMetrics, type GatewayMetrics } from './metrics.js';
 import { allowEverything, type Policy } from './policy.js';

@@ -25,7 +25,7 @@ const fewestBytes = 2_000_000;
 /**
  * What `CACHE_L1_MAX_MB` says, but at most half of what V8's heap may come to beside the gateway itself: a heap that is full of what is kept
  * collects garbage all the time, and then ends the process. V8 takes that limit from `--max-old-space-size`, and Node otherwise from the memory of
- * the machine or its container: of 512 MB it makes 300.
+ * the machine or its container: of 512 MB it makes 270.
  */
 export function keptMemory({ CACHE_L1, CACHE_L1_MAX_MB }: Pick<Settings, 'CACHE_L1' | 'CACHE_L1_MAX_MB'>, heapLimitBytes = getHeapStatistics().heap_size_limit): KeptMemory {
   const bytes = Math.min(CACHE_L1_MAX_MB * 1e6, Math.max(fewestBytes, (heapLimitBytes - unkeptBytes) / 2));

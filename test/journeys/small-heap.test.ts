@@ -6,7 +6,7 @@ import { startGateway, type Program } from '../support/programs.js';
 import { sharedRedis } from '../support/servers/shared.js';
 
 const avatarQuery = 'query ($id: ID!) { modelMedia(modelType: "User", modelId: $id, collectionName: "avatars") { fileName } }';
-/** Together more than the heap, and less than what is kept by default. */
+/** Together more than the heap; by default more of them would be kept than it has room for. */
 const [owners, propertyBytes, heapMegabytes] = [1_200, 80_000, 80];
 /** What is loaded for the first time is not kept yet. */
 const [times, together] = [2, 10];
