@@ -2,7 +2,7 @@
  * The Lua scripts of the Redis store. All but `invalidate` take many keys, which in a cluster are of one slot: a call costs more than what it does.
  *
  * The key is a hash per owner:
- *   `v:<collection>` = `<tag>|<token>|<loaded>|<fresh until>|<expires>|<end>`   the version of a value; until its end it is a last resort
+ *   `v:<collection>` = `<tag>|<token>|<loaded>|<fresh until>|<expires>|<end>`   the version of a value, `<tag>|<token>|`, and its times; until its end it is a last resort
  *   `p:<collection>` = its payload, which comes and goes with it
  *   `l:<collection>` = `<tag>|<expires>|<token>`                                the lease on loading it; empty: it has ended with a fill
  *   `i`              = the id of the event that has last invalidated something here
@@ -56,13 +56,16 @@ export const readOrLease = script(`${library}
 local leaseMs, tag, maxFields, maxAge, ms = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), now()
 return forEach(4, 1, function(key, at)
   local token, known, collection = string.match(ARGV[at + 1], '^([^|]*)|([^/]*)/(.*)$')
-  if token == '' then return redis.pcall('HGET', key, 'v:' .. collection) == known and 1 or 0 end
+  if token == '' then
+    local stored = redis.pcall('HGET', key, 'v:' .. collection)
+    return type(stored) == 'string' and string.sub(stored, 1, #known) == known and 1 or 0
+  end
   local fields = redis.pcall('HMGET', key, 'v:' .. collection, 'l:' .. collection, 'i')
   if failed(fields) then return {'bypass'} end
-  local version, lease, event = fields[1], fields[2], fields[3]
-  local usable, loaded, fresh, expires, finish
-  if version then
-    usable, loaded, fresh, expires, finish = string.match(version, '^([^|]*)|[^|]*|(%d+)|(%d+)|(%d+)|(%d+)$')
+  local stored, lease, event = fields[1], fields[2], fields[3]
+  local version, usable, loaded, fresh, expires, finish
+  if stored then
+    version, usable, loaded, fresh, expires, finish = string.match(stored, '^(([^|]*)|[^|]*|)(%d+)|(%d+)|(%d+)|(%d+)$')
     usable = usable == tag and ms - loaded <= maxAge
     if usable and version == known and tonumber(fresh) > ms then return 1 end
   end
@@ -70,7 +73,7 @@ return forEach(4, 1, function(key, at)
   local sameTag = leaseTag == tag
   local held = sameTag and tonumber(leaseExpires) > ms
   local function grant()
-    local count = (version or lease) and 1 or redis.call('HLEN', key)
+    local count = (stored or lease) and 1 or redis.call('HLEN', key)
     if count >= maxFields then
       if failed(redis.pcall('DEL', key)) then return false end
       count = 0
