@@ -51,9 +51,9 @@ export class LocalReads<V> {
 
   /** Of all that was found. */
   receipt(): Receipt {
-    const copies = this.#found.map(({ copy }) => copy.life);
+    const stamps = this.#found.map(({ copy }) => copy.stamp);
     const freshUntil = Math.min(...this.#found.map(({ copy }) => copy.freshUntil));
-    return { keys: this.#keys(), negatives: this.#negatives(), freshUntil, proof: { copies }, uses: 0 };
+    return { keys: this.#keys(), negatives: this.#negatives(), freshUntil, proof: { stamps } };
   }
 
   /** All that was found was needed. */

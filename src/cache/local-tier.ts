@@ -1,25 +1,21 @@
 /**
  * Copies of stored values in this process, decoded and frozen: bounded, least recently used owners go first. Where they are not to be believed,
  * they spare the store the sending, and this process the decoding, of what is still the same.
- * Invariants: a copy is made only of what was *read* from the store, and only if nothing was announced about it since before that read was
- * sent (the pending tickets); it is served only while the store is certain that all announcements have been heard (store.isCoherent).
+ * Invariants: a copy is made only of what was *read* from the store, with a stamp that was taken before that read was sent; it is served, as is
+ * whatever was made of it, only while nothing was announced since (the stamp is current), and only while the store is certain that all
+ * announcements have been heard (store.isCoherent).
  */
 import { LRUCache } from 'lru-cache';
 import { Sightings } from '../runtime/sightings.js';
-import type { CacheStore, EntryKey, Hit, StoreWatcher } from './cache-store.js';
+import type { CacheStore, EntryKey, Hit, Lookup, StoreWatcher } from './cache-store.js';
+import { Stamps, voidStamp, type Stamp } from './stamps.js';
 
 export interface LocalTierOptions {
-  store: Pick<CacheStore, 'watch' | 'isCoherent'>;
+  store: Pick<CacheStore, 'watch' | 'isCoherent' | 'settledMs'>;
   /** Default 128,000,000. Estimated from the length of the stored text. */
   maxBytes?: number | undefined;
   /** Milliseconds of a monotonic clock. */
   now: () => number;
-}
-
-/** Of a copy, held by who made something of it: it does not keep the value. */
-export interface Life {
-  /** False once the copy was invalidated, replaced or dropped: who spared himself the next look must look again. */
-  isKept: boolean;
 }
 
 export interface Copy<V> {
@@ -31,16 +27,19 @@ export interface Copy<V> {
   readonly generation: string;
   readonly lastEventId: string | undefined;
   readonly bytes: number;
-  readonly life: Life;
+  readonly stamp: Stamp;
+}
+
+/** A read on its way to the store. */
+export interface Reading<V> {
+  readonly key: EntryKey;
+  /** A copy that may be old, of which the store is told. */
+  readonly copy: Copy<V> | undefined;
+  /** Undefined: its answer cannot be kept to be believed. */
+  readonly stamp: Stamp | undefined;
 }
 
 type Copies<V> = ReadonlyMap<string, Copy<V>>;
-
-/** Says that a read is on its way; void as soon as something is announced that may concern it. */
-export interface Ticket {
-  readonly key: EntryKey;
-  isVoid: boolean;
-}
 
 const copyOverheadBytes = 300;
 
@@ -49,20 +48,19 @@ export class LocalTier<V> implements StoreWatcher {
   readonly #now: () => number;
   readonly #owners: LRUCache<string, Copies<V>>;
   readonly #reads = new Sightings();
-  /** By owner; nearly always one. */
-  readonly #pending = new Map<string, Ticket | Set<Ticket>>();
+  readonly #stamps = new Stamps();
 
   constructor({ store, maxBytes = 128_000_000, now }: LocalTierOptions) {
     this.#store = store;
     this.#now = now;
-    this.#owners = new LRUCache<string, Copies<V>>({ maxSize: maxBytes, sizeCalculation: sizeOf, disposeAfter: (copies, owner) => this.#dropped(copies, owner) });
+    this.#owners = new LRUCache<string, Copies<V>>({ maxSize: maxBytes, sizeCalculation: sizeOf });
     store.watch(this);
   }
 
   /** The live copy, if there is one that may be believed. */
   get(owner: string, collection: string, now = this.#now()): Copy<V> | undefined {
     const copy = this.known(owner, collection);
-    return copy && this.#isGood(copy, owner, now) ? copy : undefined;
+    return copy && this.holds(copy, owner, now) ? copy : undefined;
   }
 
   /** A copy that may be old: the store can tell, by its version. */
@@ -70,45 +68,56 @@ export class LocalTier<V> implements StoreWatcher {
     return this.#owners.get(owner)?.get(collection);
   }
 
-  /** Whether `get` would still give this copy, which it gave before. Does not count as a use. */
-  holds(copy: Copy<V>, owner: string, now: number): boolean {
-    return copy.life.isKept && this.#isGood(copy, owner, now);
+  /** Whether a copy of an entry of this owner may be believed, kept or not. Does not count as a use. */
+  holds({ freshUntil, stamp }: Copy<V>, owner: string, now: number): boolean {
+    return freshUntil > now && this.#stamps.isCurrent(stamp) && this.#store.isCoherent(owner);
   }
 
-  /** The same of many, of which no `freshUntil` has passed. */
-  holdsAll(copies: readonly Life[]): boolean {
+  /** The same of many, by their stamps, of which no `freshUntil` has passed. */
+  holdsAll(stamps: readonly Stamp[]): boolean {
     if (!this.#store.isCoherent()) return false;
-    for (const { isKept } of copies) if (!isKept) return false;
+    for (const stamp of stamps) if (!this.#stamps.isCurrent(stamp)) return false;
     return true;
   }
 
-  /** Before a read is sent to the store; each ticket must be given to `end`. Undefined: its answer cannot be kept. */
-  begin(key: EntryKey): Ticket | undefined {
-    if (!this.#store.isCoherent(key.owner)) return undefined;
-    const ticket: Ticket = { key, isVoid: false };
-    const tickets = this.#pending.get(key.owner);
-    if (tickets instanceof Set) tickets.add(ticket);
-    else this.#pending.set(key.owner, tickets ? new Set([tickets, ticket]) : ticket);
-    return ticket;
-  }
-
-  /** Keeps what the read has found, unless the ticket is void. */
-  admit({ key, isVoid }: Ticket, value: V, hit: Hit): void {
-    if (!isVoid) this.#keep(key, value, hit);
+  /** Before the read is sent: what is announced from now on may be newer than its answer. */
+  begin(key: EntryKey, mayBeKept: boolean): Reading<V> {
+    const { owner, collection } = key;
+    return { key, copy: this.known(owner, collection), stamp: mayBeKept && this.#store.isCoherent(owner) ? this.#stamps.take(key) : undefined };
   }
 
   /**
-   * The same without a ticket: only for who asks the store again before each use, by `known`. Not before the third read: what is seldom read is not worth
-   * its place, and who asks for the same again and again has kept what was made of it.
+   * The stamp of what the read has found. That there is nothing, or something so young that what ended the value before it may still be on its way
+   * here, is news: nobody who has seen it is to see again what was made of that value.
    */
-  keepReread(key: EntryKey, value: V, hit: Hit): void {
-    if (this.#reads.see(key.owner) > 1) this.#keep(key, value, hit);
+  found({ key, copy, stamp }: Reading<V>, lookup: Lookup): Stamp | undefined {
+    const isCurrent = stamp !== undefined && this.#stamps.isCurrent(stamp);
+    if (this.#isNews(key, lookup)) {
+      this.#stamps.renew(key);
+      return isCurrent ? this.#stamps.take(key) : undefined;
+    }
+    if (lookup.kind === 'same' && copy && isCurrent && !this.#stamps.isCurrent(copy.stamp)) this.#set(key, { ...copy, stamp });
+    return stamp;
   }
 
-  #keep(key: EntryKey, value: V, { version, payload, ageMs, ttlMs, freshMs, generation, lastEventId }: Hit): void {
+  /** Keeps what a read has found, unless something was announced meanwhile. */
+  admit(key: EntryKey, stamp: Stamp, { value, hit }: { value: V; hit: Hit }): void {
+    if (this.#stamps.isCurrent(stamp)) this.#keep(key, stamp, { value, hit });
+  }
+
+  /**
+   * The same of what is not to be believed: only for who asks the store again before each use. Not before the third read: what is seldom read is not
+   * worth its place, and who asks for the same again and again has kept what was made of it.
+   */
+  keepReread(key: EntryKey, found: { value: V; hit: Hit }): void {
+    if (this.#reads.see(key.owner) > 1) this.#keep(key, voidStamp, found);
+  }
+
+  #keep(key: EntryKey, stamp: Stamp, { value, hit }: { value: V; hit: Hit }): void {
+    const { version, payload, ageMs, ttlMs, freshMs, generation, lastEventId } = hit;
     if (freshMs <= 0) return;
     const now = this.#now();
-    const copy: Copy<V> = {
+    this.#set(key, {
       value: deepFreeze(value),
       version,
       loaded: now - ageMs,
@@ -117,48 +126,37 @@ export class LocalTier<V> implements StoreWatcher {
       generation,
       lastEventId,
       bytes: payload.length * 2 + copyOverheadBytes,
-      life: { isKept: true },
-    };
-    this.#owners.set(key.owner, new Map(this.#owners.peek(key.owner)).set(key.collection, copy));
+      stamp,
+    });
   }
 
-  /** The read has ended. */
-  end(ticket: Ticket): void {
-    const { owner } = ticket.key;
-    const tickets = this.#pending.get(owner);
-    if (tickets instanceof Set) tickets.delete(ticket);
-    if (tickets === ticket || (tickets instanceof Set && tickets.size === 0)) this.#pending.delete(owner);
+  #set({ owner, collection }: EntryKey, copy: Copy<V>): void {
+    this.#owners.set(owner, new Map(this.#owners.peek(owner)).set(collection, copy));
   }
 
+  /** Nothing is believed that was read before; what it was made of goes, to make room. */
   invalidated(owner: string, collection: string | undefined): void {
-    const concerns = (candidate: string): boolean => collection === undefined || candidate === collection || candidate === '';
-    for (const ticket of ticketsOf(this.#pending.get(owner))) ticket.isVoid ||= concerns(ticket.key.collection);
+    this.#stamps.invalidated(owner, collection);
     const copies = this.#owners.peek(owner);
     if (!copies) return;
+    const concerns = (candidate: string): boolean => collection === undefined || candidate === collection || candidate === '';
     // An event may have been the cause, and it is not said which.
-    const kept = new Map([...copies].filter(([candidate]) => !concerns(candidate)).map(([candidate, copy]) => [candidate, { ...copy, lastEventId: undefined, life: { isKept: true } }]));
+    const kept = new Map([...copies].filter(([candidate]) => !concerns(candidate)).map(([candidate, copy]) => [candidate, { ...copy, lastEventId: undefined }]));
     if (kept.size > 0) this.#owners.set(owner, kept);
     else this.#owners.delete(owner);
   }
 
   lost(): void {
-    for (const tickets of this.#pending.values()) for (const ticket of ticketsOf(tickets)) ticket.isVoid = true;
+    this.#stamps.lost();
     this.#owners.clear();
   }
 
-  #isGood({ freshUntil }: Copy<V>, owner: string, now: number): boolean {
-    return freshUntil > now && this.#store.isCoherent(owner);
+  #isNews({ owner, collection }: EntryKey, lookup: Lookup): boolean {
+    if (lookup.kind === 'leased' || lookup.kind === 'wait') return true;
+    if (lookup.kind !== 'hit' || lookup.ageMs >= this.#store.settledMs) return false;
+    const copy = this.known(owner, collection);
+    return !copy || copy.version !== lookup.version || !this.#stamps.isCurrent(copy.stamp);
   }
-
-  #dropped(copies: Copies<V>, owner: string): void {
-    const now = this.#owners.peek(owner);
-    for (const [collection, copy] of copies) if (now?.get(collection) !== copy) copy.life.isKept = false;
-  }
-}
-
-function ticketsOf(tickets: Ticket | Set<Ticket> | undefined): Iterable<Ticket> {
-  if (!tickets) return [];
-  return tickets instanceof Set ? tickets : [tickets];
 }
 
 function sizeOf(copies: Copies<unknown>, owner: string): number {

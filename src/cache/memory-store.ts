@@ -66,6 +66,7 @@ const maxMarks = 1_000;
 export class MemoryStore implements CacheStore {
   readonly tier = 'in-process';
   readonly state: StoreState = 'ready';
+  readonly settledMs = 0;
   readonly #owners: LRUCache<string, Owner>;
   readonly #marks: LRUCache<string, { text: string; expires: number }>;
   readonly #leaseMs: number;

@@ -12,6 +12,7 @@ export const noStore: CacheStore = {
   purge: () => Promise.resolve(0),
   watch: () => undefined,
   isCoherent: () => false,
+  settledMs: 0,
   putMark: () => Promise.resolve(),
   getMark: () => Promise.resolve(undefined),
 };

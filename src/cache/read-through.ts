@@ -11,10 +11,11 @@ import type { CacheObserver } from './cache-events.js';
 import type { Cause, EntryKey, Hit, LeaseRequest, Lookup } from './cache-store.js';
 import { Flights, neverRejecting, noLanding, type Leased } from './flights.js';
 import { LocalReads } from './local-reads.js';
-import { LocalTier, type Copy, type Ticket } from './local-tier.js';
+import { LocalTier, type Reading } from './local-tier.js';
 import type { ReadThroughOptions } from './read-through-options.js';
 import { Receipts, type Receipt } from './receipts.js';
-import { foundInCopy, readOf, Round, unique, type Read, type Result } from './round.js';
+import { readOf, Round, unique, type Read, type Result } from './round.js';
+import type { Stamp } from './stamps.js';
 import { pollMs, processTime, type Time } from './time.js';
 import { Unconfirmed } from './unconfirmed.js';
 import { UnfilledLoads } from './unfilled-loads.js';
@@ -24,12 +25,9 @@ interface Waiting extends Read {
   readonly leaseMs: number;
 }
 
-interface Asked<V> extends Read {
+interface Asked<V> extends Reading<V> {
+  readonly id: string;
   readonly request: LeaseRequest;
-  /** That the answer may be kept as a copy to be believed. */
-  readonly ticket: Ticket | undefined;
-  /** What the store is told that is here. */
-  readonly copy: Copy<V> | undefined;
 }
 
 export class ReadThrough<V> {
@@ -74,15 +72,15 @@ export class ReadThrough<V> {
    */
   async readMany(keys: readonly EntryKey[], explain?: CacheObserver): Promise<(V | Error)[]> {
     const reads = keys.map(readOf);
-    const round = this.#round({ explain, isReceiptWanted: false });
+    const round = this.#round({ explain });
     await this.#readAll(unique(reads), round);
     return reads.map(({ id }) => round.valueOf(id));
   }
 
-  /** As `readMany`; with a receipt where all of it was in the store, and no copy is believed without asking there. */
+  /** As `readMany`; with a receipt where all of it was in the store, or in this process. */
   async readWithReceipt(keys: readonly EntryKey[]): Promise<{ values: (V | Error)[]; receipt: Receipt | undefined }> {
     const reads = keys.map(readOf);
-    const round = this.#round({ isReceiptWanted: !this.#areCopiesBelieved });
+    const round = this.#round({ proof: this.#areCopiesBelieved ? 'stamps' : 'values' });
     await this.#readAll(unique(reads), round);
     return { values: reads.map(({ id }) => round.valueOf(id)), receipt: round.receipt() };
   }
@@ -92,9 +90,9 @@ export class ReadThrough<V> {
     return this.#receipts.again(receipt);
   }
 
-  #round({ explain, isReceiptWanted }: { explain?: CacheObserver | undefined; isReceiptWanted: boolean }): Round<V> {
+  #round({ explain, proof }: { explain?: CacheObserver | undefined; proof?: 'stamps' | 'values' }): Round<V> {
     const { observe, isNegative, maxWaitMs } = this.#options;
-    return new Round<V>({ observers: [observe, explain], isNegative, giveUpAt: this.#time.now() + maxWaitMs, isReceiptWanted });
+    return new Round<V>({ observers: [observe, explain], isNegative, giveUpAt: this.#time.now() + maxWaitMs, proof });
   }
 
   #readAll(reads: readonly Read[], round: Round<V>): Promise<unknown> {
@@ -140,7 +138,7 @@ export class ReadThrough<V> {
     const missing = reads.filter((read) => !this.#answerFromCopy(read, local, round));
     if (missing.length === 0) return;
     const token = this.#nextToken();
-    const asked = missing.map((read) => this.#ask(read, local, token));
+    const asked = missing.map((read) => this.#ask(read, token, local !== undefined));
     const askedAt = this.#time.now();
     const lookups = await this.#options.store.readOrLease(
       asked.map(({ request }) => request),
@@ -151,26 +149,24 @@ export class ReadThrough<V> {
     const waiting: Waiting[] = [];
     const past: Read[] = [];
     for (const [index, read] of asked.entries()) {
-      const { key, id, request, ticket, copy } = read;
+      const { key, id, request, copy } = read;
       const lookup: Lookup = lookups[index] ?? { kind: 'bypass' };
+      const stamp = this.#local.found(read, lookup);
       if (lookup.kind === 'leased') {
         leased.push({ key, id, request, stale: lookup.stale });
         if (lookup.takenOver) round.observe({ type: 'lease-expired', key });
       } else if (lookup.kind === 'wait') waiting.push({ key, id, leaseMs: lookup.leaseMs });
-      else if (lookup.kind === 'same' && copy) round.same(read, copy, this.#time.now());
-      else if (lookup.kind !== 'hit' || !this.#answerFromStore(read, { hit: lookup, askedAt }, round)) past.push(read);
+      else if (lookup.kind === 'same' && copy) round.same(read, copy, { stamp, now: this.#time.now() });
+      else if (lookup.kind !== 'hit' || !this.#answerFromStore(read, { hit: lookup, stamp, askedAt }, round)) past.push(read);
       else if (lookup.refresh) refreshed.push({ key, id, request, stale: lookup });
-      if (ticket) this.#local.end(ticket);
     }
     this.#refresh(refreshed, round);
     if (leased.length + waiting.length + past.length > 0) await Promise.all([this.#loadLeased(leased, round), this.#wait(waiting, round, tries), this.#loadPast(past, round)]);
   }
 
-  #ask({ key, id }: Read, local: LocalTier<V> | undefined, token: string): Asked<V> {
-    const { owner, collection } = key;
-    const copy = this.#local.known(owner, collection);
-    // The ticket is taken before the read is sent: what is announced from now on may be newer than its answer.
-    return { key, id, request: { owner, collection, token, known: copy?.version }, ticket: local?.begin(key), copy };
+  #ask({ key, id }: Read, token: string, mayBeKept: boolean): Asked<V> {
+    const { copy, stamp } = this.#local.begin(key, mayBeKept);
+    return { key, id, copy, stamp, request: { owner: key.owner, collection: key.collection, token, known: copy?.version } };
   }
 
   /** While events may be missing there are no copies either: who applies them may be too old to announce it. */
@@ -182,17 +178,17 @@ export class ReadThrough<V> {
     const now = this.#time.now();
     const copy = local?.get(read.key.owner, read.key.collection, now);
     if (!copy) return false;
-    round.answer(read, foundInCopy(copy, now));
+    round.copy(read, copy, now);
     return true;
   }
 
   /** False when the entry cannot be decoded: it is dropped, to make room for a good one. */
-  #answerFromStore({ key, id, ticket }: Asked<V>, { hit, askedAt }: { hit: Hit; askedAt: number }, round: Round<V>): boolean {
+  #answerFromStore({ key, id }: Read, { hit, stamp, askedAt }: { hit: Hit; stamp: Stamp | undefined; askedAt: number }, round: Round<V>): boolean {
     try {
       const value = this.#options.codec.decode(hit.payload);
-      round.hit({ key, id }, value, { hit, askedAt });
-      if (ticket) this.#local.admit(ticket, value, hit);
-      else if (!this.#areCopiesBelieved) this.#local.keepReread(key, value, hit);
+      round.hit({ key, id }, value, { hit, stamp, askedAt });
+      if (stamp) this.#local.admit(key, stamp, { value, hit });
+      else if (!this.#areCopiesBelieved) this.#local.keepReread(key, { value, hit });
       return true;
     } catch {
       round.observe({ type: 'undecodable', key });

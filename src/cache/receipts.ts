@@ -4,7 +4,8 @@
  */
 import type { CacheObserver } from './cache-events.js';
 import type { CacheStore, EntryKey, StoredValue } from './cache-store.js';
-import type { Life, LocalTier } from './local-tier.js';
+import type { LocalTier } from './local-tier.js';
+import type { Stamp } from './stamps.js';
 
 export interface Receipt {
   readonly keys: readonly EntryKey[];
@@ -12,15 +13,14 @@ export interface Receipt {
   readonly negatives: number;
   /** Milliseconds of the cache's clock: then the first of the values is to be loaded anew. */
   readonly freshUntil: number;
-  /** The copies in this process that the values were, or the values of the store. */
-  readonly proof: { readonly copies: readonly Life[] } | { readonly values: readonly StoredValue[] };
-  uses: number;
+  /** Of each key in order: its stamp in this process, or the value that the store had. */
+  readonly proof: { readonly stamps: readonly Stamp[] } | { readonly values: readonly StoredValue[] };
 }
 
 export interface ReceiptsOptions {
   store: Pick<CacheStore, 'confirm'>;
   /** Undefined where no copies are kept, or none may be believed now. */
-  local: () => Pick<LocalTier<unknown>, 'get' | 'holdsAll'> | undefined;
+  local: () => Pick<LocalTier<unknown>, 'holdsAll'> | undefined;
   /** Whether what the store says may be believed now: no events may be missing. */
   isStoreBelieved: () => boolean;
   areDistrusted: (keys: readonly EntryKey[]) => boolean;
@@ -29,27 +29,30 @@ export interface ReceiptsOptions {
 }
 
 const separator = '\n';
+/** Kind, time, number of negatives. */
+const headFields = 3;
+const stamped = 's';
 
-/**
- * A receipt of what the store has answered, as a text that takes a fraction of its memory; undefined of any other.
- * `receiptOf` makes it again.
- */
-export function textOf({ proof, negatives, freshUntil }: Receipt): string | undefined {
-  if ('copies' in proof) return undefined;
-  const fields = proof.values.flatMap(({ owner, collection, version }) => [owner, collection, version]);
-  const text = [Math.floor(freshUntil), negatives, ...fields].join(separator);
-  return text.split(separator).length === fields.length + 2 ? text : undefined;
+/** A receipt as a text, which takes a fraction of its memory; undefined of one that cannot be. `receiptOf` makes it again. */
+export function textOf({ keys, proof, negatives, freshUntil }: Receipt): string | undefined {
+  const proofs = 'stamps' in proof ? proof.stamps.map(({ owner, entry, count }) => `${owner} ${entry} ${count}`) : proof.values.map(({ version }) => version);
+  const fields = keys.flatMap(({ owner, collection }, index) => [owner, collection, proofs[index] ?? '']);
+  const text = ['stamps' in proof ? stamped : '', Math.floor(freshUntil), negatives, ...fields].join(separator);
+  return text.split(separator).length === headFields + fields.length ? text : undefined;
 }
 
 export function receiptOf(text: string): Receipt {
-  const fields = text.split(separator);
+  const [kind, freshUntil, negatives, ...fields] = text.split(separator);
   const values: StoredValue[] = [];
-  for (let index = 2; index < fields.length; index += 3) values.push({ owner: fields[index] ?? '', collection: fields[index + 1] ?? '', version: fields[index + 2] ?? '' });
-  return { keys: values, negatives: Number(fields[1]), freshUntil: Number(fields[0]), proof: { values }, uses: 0 };
+  for (let index = 0; index < fields.length; index += 3) values.push({ owner: fields[index] ?? '', collection: fields[index + 1] ?? '', version: fields[index + 2] ?? '' });
+  const proof = kind === stamped ? { stamps: values.map(({ version }) => stampOf(version)) } : { values };
+  return { keys: values, negatives: Number(negatives), freshUntil: Number(freshUntil), proof };
 }
 
-/** After so many uses the copies are asked for, so that it is known which of them are in use. */
-const usesPerLook = 16;
+function stampOf(text: string): Stamp {
+  const [owner, entry, count] = text.split(' ', 3);
+  return { owner: Number(owner), entry: Number(entry), count: Number(count) };
+}
 
 export class Receipts {
   readonly #options: ReceiptsOptions;
@@ -63,14 +66,11 @@ export class Receipts {
     const { proof, keys, freshUntil } = receipt;
     const { now, areDistrusted } = this.#options;
     if (freshUntil <= now() || areDistrusted(keys)) return false;
-    return 'copies' in proof ? this.#areKept(receipt, proof.copies) : this.#areStored(receipt, proof.values);
+    return 'stamps' in proof ? this.#areCurrent(receipt, proof.stamps) : this.#areStored(receipt, proof.values);
   }
 
-  #areKept(receipt: Receipt, copies: readonly Life[]): boolean {
-    const local = this.#options.local();
-    if (!local?.holdsAll(copies)) return false;
-    receipt.uses += 1;
-    if (receipt.uses % usesPerLook === 0) for (const { owner, collection } of receipt.keys) local.get(owner, collection);
+  #areCurrent(receipt: Receipt, stamps: readonly Stamp[]): boolean {
+    if (!this.#options.local()?.holdsAll(stamps)) return false;
     this.#count(receipt, 'local');
     return true;
   }

@@ -35,6 +35,8 @@ export interface RedisStoreOptions {
 const fieldsPerCollection = 3;
 /** How long it is known which event was the last one. */
 const eventKeptMs = 600_000;
+/** Ages are whole milliseconds, of two clocks. */
+const roundedMs = 5;
 /** Of a call to one server, when many keys are gone through. */
 const scanCount = 1_000;
 const scanTimeoutMs = 5_000;
@@ -44,6 +46,7 @@ const patience = 5;
 
 export class RedisStore implements CacheStore {
   readonly tier = 'redis';
+  readonly settledMs: number;
   readonly #options: RedisStoreOptions;
   readonly #topology: RedisTopology;
   readonly #servers: Servers;
@@ -58,6 +61,7 @@ export class RedisStore implements CacheStore {
     const { address, commandTimeoutMs, keyPrefix, coherenceMs = 250, staleMs = 3_600_000, log } = options;
     this.#options = options;
     this.#staleMs = staleMs;
+    this.settledMs = coherenceMs + roundedMs;
     this.#topology = connectTopology(address, {
       commandTimeoutMs,
       coherenceMs,

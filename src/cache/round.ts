@@ -4,6 +4,7 @@ import { entryId, type EntryKey, type Hit, type Stored, type StoredValue } from 
 import { noLanding, type Landing } from './flights.js';
 import type { Copy } from './local-tier.js';
 import type { Receipt } from './receipts.js';
+import type { Stamp } from './stamps.js';
 
 export interface Read {
   readonly key: EntryKey;
@@ -26,9 +27,10 @@ export function unique(reads: readonly Read[]): readonly Read[] {
 /** A value and where it came from, or why there is none. */
 export type Result<V> = { readonly value: V; readonly answered: Answered } | { readonly error: Error };
 
-/** A value that the store has answered. */
-export interface StoreHit {
+/** A value that the store has answered, now or when a copy was made of it. */
+interface Proven {
   readonly value: StoredValue;
+  readonly stamp: Stamp | undefined;
   /** Milliseconds of the cache's clock. */
   readonly freshUntil: number;
   readonly isNegative: boolean;
@@ -39,8 +41,8 @@ export interface RoundOptions<V> {
   isNegative: (value: V) => boolean;
   /** When the readers who wait load for themselves. */
   giveUpAt: number;
-  /** Whether somebody will ask for the receipt. */
-  isReceiptWanted: boolean;
+  /** Of the receipt that somebody will ask for. */
+  proof?: 'stamps' | 'values' | undefined;
 }
 
 export interface Found<V> {
@@ -57,7 +59,7 @@ export function answered<V>(key: EntryKey, { source, stored, shared = false }: F
   return { type: 'answered', key, source, shared, negative, ageMs, ttlMs, generation, lastEventId };
 }
 
-export function foundInCopy<V>(copy: Copy<V>, now: number): Found<V> {
+function foundInCopy<V>(copy: Copy<V>, now: number): Found<V> {
   const { value, loaded, expires, generation, lastEventId } = copy;
   return { value, source: 'local', stored: { ageMs: now - loaded, ttlMs: expires - now, generation, lastEventId } };
 }
@@ -66,8 +68,8 @@ export class Round<V> {
   readonly giveUpAt: number;
   readonly results: ReadonlyMap<string, Result<V>>;
   readonly #results = new Map<string, Result<V>>();
-  /** Per id, what the store has answered itself. */
-  readonly #hits = new Map<string, StoreHit>();
+  /** By ids. */
+  readonly #proven = new Map<string, Proven>();
   readonly #options: RoundOptions<V>;
 
   constructor(options: RoundOptions<V>) {
@@ -85,30 +87,39 @@ export class Round<V> {
     return 'value' in result ? result.value : result.error;
   }
 
-  /** Of all that was read; undefined unless the store has answered all of it with values that are fresh. */
+  /** Of all that was read; undefined unless all of it was stored, is fresh, and can be proven again in the way that is wanted. */
   receipt(): Receipt | undefined {
-    const hits = [...this.#hits.values()];
-    if (!this.#options.isReceiptWanted || hits.length === 0 || hits.length < this.#results.size) return undefined;
-    const values = hits.map(({ value }) => value);
-    const freshUntil = Math.min(...hits.map((hit) => hit.freshUntil));
-    return { keys: values, negatives: hits.filter((hit) => hit.isNegative).length, freshUntil, proof: { values }, uses: 0 };
+    const proven = [...this.#proven.values()];
+    if (proven.length === 0 || proven.length < this.#results.size) return undefined;
+    const stamps = proven.flatMap(({ stamp }) => stamp ?? []);
+    if (this.#options.proof === 'stamps' && stamps.length < proven.length) return undefined;
+    const values = proven.map(({ value }) => value);
+    const negatives = proven.filter(({ isNegative }) => isNegative).length;
+    const freshUntil = Math.min(...proven.map((one) => one.freshUntil));
+    return { keys: values, negatives, freshUntil, proof: this.#options.proof === 'stamps' ? { stamps } : { values } };
+  }
+
+  /** A copy in this process that is good. */
+  copy({ key, id }: Read, copy: Copy<V>, now: number): void {
+    this.#prove({ key, id }, copy.value, copy);
+    this.answer({ key, id }, foundInCopy(copy, now));
   }
 
   /** The store has answered with a value; `askedAt`: milliseconds of the cache's clock. */
-  hit({ key, id }: Read, value: V, { hit, askedAt }: { hit: Hit; askedAt: number }): void {
-    this.#note({ key, id }, value, { version: hit.version, freshUntil: askedAt + hit.freshMs });
+  hit({ key, id }: Read, value: V, { hit, stamp, askedAt }: { hit: Hit; stamp: Stamp | undefined; askedAt: number }): void {
+    this.#prove({ key, id }, value, { version: hit.version, stamp, freshUntil: askedAt + hit.freshMs });
     this.answer({ key, id }, { value, source: 'store', stored: hit });
   }
 
   /** The store has answered that a copy in this process is what it has. */
-  same({ key, id }: Read, copy: Copy<V>, now: number): void {
-    this.#note({ key, id }, copy.value, copy);
+  same({ key, id }: Read, copy: Copy<V>, { stamp, now }: { stamp: Stamp | undefined; now: number }): void {
+    this.#prove({ key, id }, copy.value, { ...copy, stamp });
     this.answer({ key, id }, { ...foundInCopy(copy, now), source: 'store' });
   }
 
-  #note({ key, id }: Read, value: V, { version, freshUntil }: { version: string; freshUntil: number }): void {
-    const { isReceiptWanted, isNegative } = this.#options;
-    if (isReceiptWanted) this.#hits.set(id, { value: { owner: key.owner, collection: key.collection, version }, freshUntil, isNegative: isNegative(value) });
+  #prove({ key, id }: Read, value: V, { version, stamp, freshUntil }: { version: string; stamp: Stamp | undefined; freshUntil: number }): void {
+    const { proof, isNegative } = this.#options;
+    if (proof) this.#proven.set(id, { value: { owner: key.owner, collection: key.collection, version }, stamp, freshUntil, isNegative: isNegative(value) });
   }
 
   answer({ key, id }: Read, found: Found<V>): void {

@@ -5,6 +5,7 @@
  * Invariant: it takes the bytes it may take and no more, with its index; what is found is what was put last under these very bytes.
  */
 import { crc32 } from 'node:zlib';
+import { fnvBasis, fnvStep } from './fnv1a.js';
 import { bucketBytes, PlaceIndex } from './place-index.js';
 import { areSameBytes, shortBytes } from './same-bytes.js';
 
@@ -224,9 +225,8 @@ function hashOf({ space, bytes, start, end }: RingKey): number {
   return hash ^ (hash >>> 16);
 }
 
-/** https://datatracker.ietf.org/doc/html/draft-eastlake-fnv */
 function fnv1a(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5;
-  for (let index = start; index < end; index += 1) hash = Math.imul(hash ^ (bytes[index] ?? 0), 0x01000193);
+  let hash = fnvBasis;
+  for (let index = start; index < end; index += 1) hash = fnvStep(hash, bytes[index] ?? 0);
   return hash;
 }

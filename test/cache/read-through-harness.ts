@@ -160,6 +160,7 @@ export function withMethods(store: CacheStore, replaced: Partial<CacheStore>): C
     purge: (ownerPrefix) => store.purge(ownerPrefix),
     watch: (watcher) => store.watch(watcher),
     isCoherent: (owner) => store.isCoherent(owner),
+    settledMs: store.settledMs,
     putMark: (name, text, ttlMs) => store.putMark(name, text, ttlMs),
     getMark: (name) => store.getMark(name),
     ...replaced,

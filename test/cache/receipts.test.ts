@@ -9,43 +9,41 @@ const ttlMs = 60_000;
 interface Kind {
   name: string;
   local: boolean;
+  maxLocalBytes?: number;
   /** Reads until there is a receipt. */
   read: (cache: ReadThrough<string>) => Promise<Receipt | undefined>;
 }
 
+/** Loaded, then read, of which copies are made. */
+async function readNow(cache: ReadThrough<string>): Promise<Receipt | undefined> {
+  await cache.readMany([avatar, image]);
+  await cache.readMany([avatar, image]);
+  const reads = cache.readNow();
+  return reads?.find(avatar) && reads.find(image) && reads.receipt();
+}
+
+/** Loaded, then read again. */
+async function readLater(cache: ReadThrough<string>): Promise<Receipt | undefined> {
+  await cache.readMany([avatar, image]);
+  return (await cache.readWithReceipt([avatar, image])).receipt;
+}
+
+function throughText(receipt: Receipt | undefined): Receipt | undefined {
+  const text = receipt && textOf(receipt);
+  return text === undefined ? undefined : receiptOf(text);
+}
+
 const kinds: readonly Kind[] = [
-  {
-    name: 'of copies in the process',
-    local: true,
-    read: async (cache) => {
-      // Loaded, then read, of which copies are made.
-      await cache.readMany([avatar, image]);
-      await cache.readMany([avatar, image]);
-      const reads = cache.readNow();
-      return reads?.find(avatar) && reads.find(image) && reads.receipt();
-    },
-  },
-  {
-    name: 'of values in the store',
-    local: false,
-    read: async (cache) => {
-      await cache.readMany([avatar, image]);
-      return (await cache.readWithReceipt([avatar, image])).receipt;
-    },
-  },
-  {
-    name: 'that was a text in between',
-    local: false,
-    read: async (cache) => {
-      await cache.readMany([avatar, image]);
-      const { receipt } = await cache.readWithReceipt([avatar, image]);
-      const text = receipt && textOf(receipt);
-      return text === undefined ? undefined : receiptOf(text);
-    },
-  },
+  { name: 'of copies in the process', local: true, read: readNow },
+  { name: 'of copies in the process that was a text in between', local: true, read: async (cache) => throughText(await readNow(cache)) },
+  { name: 'of what was read just now', local: true, read: readLater },
+  { name: 'of what was read just now, and no copy kept', local: true, maxLocalBytes: 1, read: readLater },
+  { name: 'of values in the store', local: false, read: readLater },
+  { name: 'of values in the store that was a text in between', local: false, read: async (cache) => throughText(await readLater(cache)) },
 ];
 
-describe.each(kinds)('a receipt $name', ({ local, read }) => {
+describe.each(kinds)('a receipt $name', ({ read, name: _name, ...options }) => {
+  const { local } = options;
   let bench: Bench;
   let cache: ReadThrough<string>;
   let receipt: Receipt;
@@ -56,7 +54,7 @@ describe.each(kinds)('a receipt $name', ({ local, read }) => {
   };
   beforeEach(async () => {
     bench = new Bench();
-    cache = bench.cache({ local });
+    cache = bench.cache(options);
     receipt = await get();
     bench.events.length = 0;
   });
@@ -81,8 +79,7 @@ describe.each(kinds)('a receipt $name', ({ local, read }) => {
   });
 
   it('is not touched by an invalidation of anything else', async () => {
-    // Copies of an owner are made anew together.
-    if (!local) await cache.invalidate(avatar.owner, 'images');
+    await cache.invalidate(avatar.owner, 'images');
     await cache.invalidate('User:3', undefined);
     expect(await cache.again(receipt)).toBe(true);
   });
@@ -96,7 +93,7 @@ describe.each(kinds)('a receipt $name', ({ local, read }) => {
 
   it('is not good while a write here is not confirmed', async () => {
     const failing = withMethods(bench.store, { invalidate: () => Promise.reject(new Error('the store is away')) });
-    const writing = bench.cache({ local, store: failing });
+    const writing = bench.cache({ ...options, store: failing });
     const own = await get(writing);
     const write = writing.invalidateAfterWrite(image.owner, image.collection);
     expect(await writing.again(own)).toBe(false);
@@ -107,7 +104,7 @@ describe.each(kinds)('a receipt $name', ({ local, read }) => {
 
   it('is not good while events may be missing', async () => {
     let maxAgeMs = Infinity;
-    const doubting = bench.cache({ local, maxAgeMs: () => maxAgeMs });
+    const doubting = bench.cache({ ...options, maxAgeMs: () => maxAgeMs });
     const own = await get(doubting);
     expect(await doubting.again(own)).toBe(true);
     maxAgeMs = 10_000;
@@ -116,22 +113,75 @@ describe.each(kinds)('a receipt $name', ({ local, read }) => {
 });
 
 describe('a receipt', () => {
-  it('has a text only when the store alone has answered, and nothing in it could be taken for the end of a name', () => {
-    const receipt: Receipt = { keys: [], negatives: 0, freshUntil: 1, proof: { values: [{ owner: 'User:2', collection: 'images', version: '1' }] }, uses: 0 };
+  it('has a text only when nothing in it could be taken for the end of a name', () => {
+    const value = { owner: 'User:2', collection: 'images', version: '1' };
+    const receipt: Receipt = { keys: [value], negatives: 0, freshUntil: 1, proof: { values: [value] } };
     expect(textOf(receipt)).toBeDefined();
-    expect(textOf({ ...receipt, proof: { values: [{ owner: 'User:2', collection: 'a\nb', version: '1' }] } })).toBeUndefined();
-    expect(textOf({ ...receipt, proof: { copies: [] } })).toBeUndefined();
+    const foul = { ...value, collection: 'a\nb' };
+    expect(textOf({ ...receipt, keys: [foul], proof: { values: [foul] } })).toBeUndefined();
   });
 
-  it('is given only for what the store has answered, and not where copies are believed', async () => {
+  it.each([true, false])('is given only when all of it was stored (copies are believed: %s)', async (local) => {
     const bench = new Bench();
-    const cache = bench.cache({ local: false });
+    const cache = bench.cache({ local });
     expect((await cache.readWithReceipt([avatar])).receipt).toBeUndefined();
     const mixed = await cache.readWithReceipt([avatar, image]);
     expect(mixed.values).toHaveLength(2);
     expect(mixed.receipt).toBeUndefined();
-    expect((await cache.readWithReceipt([avatar, image])).receipt).toBeDefined();
-    expect((await bench.cache({ local: true }).readWithReceipt([avatar, image])).receipt).toBeUndefined();
+    const { receipt } = await cache.readWithReceipt([avatar, image]);
+    expect(receipt?.proof).toEqual(local ? { stamps: [expect.anything(), expect.anything()] } : { values: [expect.anything(), expect.anything()] });
+  });
+
+  it('of this process is neither given nor good while the store is not certain to have heard everything', async () => {
+    const bench = new Bench();
+    let coherent = true;
+    const cache = bench.cache({ local: true, maxLocalBytes: 1, store: withMethods(bench.store, { isCoherent: () => coherent }) });
+    await cache.readMany([avatar]);
+    const { receipt } = await cache.readWithReceipt([avatar]);
+    if (!receipt) throw new Error('no receipt');
+    coherent = false;
+    expect(await cache.again(receipt)).toBe(false);
+    expect((await cache.readWithReceipt([avatar])).receipt).toBeUndefined();
+    coherent = true;
+    expect(await cache.again(receipt)).toBe(true);
+  });
+
+  it('of this process is not good after an announcement that came between the question and its answer', async () => {
+    const bench = new Bench();
+    let between = (): void => undefined;
+    const store = withMethods(bench.store, {
+      readOrLease: async (requests, maxAgeMs) => {
+        const lookups = await bench.store.readOrLease(requests, maxAgeMs);
+        between();
+        return lookups;
+      },
+    });
+    const cache = bench.cache({ local: true, maxLocalBytes: 1, store });
+    await cache.readMany([avatar]);
+    between = () => void bench.store.invalidate(avatar.owner, avatar.collection);
+    const { receipt } = await cache.readWithReceipt([avatar]);
+    expect(receipt && (await cache.again(receipt))).toBe(false);
+  });
+
+  it.each([
+    ['was loaded here', false],
+    ['was loaded elsewhere just now', true],
+  ])('of this process is not good once its reader has seen something newer, of which no announcement has come yet: it %s', async (_how, isElsewhere) => {
+    const bench = new Bench();
+    // Announcements are on their way for as long as this test lasts.
+    const store = withMethods(bench.store, { watch: () => undefined, settledMs: 250 });
+    const cache = bench.cache({ local: true, maxLocalBytes: 1, store });
+    const other = bench.cache({ local: false });
+    await cache.readMany([avatar]);
+    const { receipt } = await cache.readWithReceipt([avatar]);
+    if (!receipt) throw new Error('no receipt');
+    bench.origin.version = 2;
+    await bench.store.invalidate(avatar.owner, avatar.collection);
+    expect(await cache.again(receipt)).toBe(true);
+    if (isElsewhere) await other.readMany([avatar]);
+    bench.clock.advance(100);
+    expect(await cache.readMany([avatar])).toEqual(['User:1 avatars version 2']);
+    expect(await cache.again(receipt)).toBe(false);
   });
 
   it('of the store is not good while the store is out of reach', async () => {

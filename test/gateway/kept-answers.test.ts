@@ -3,7 +3,7 @@ import type { Receipt } from '../../src/cache/receipts.js';
 import type { KeptUser } from '../../src/gateway/user-client.js';
 import { KeptAnswers } from '../../src/gateway/hot-lane/kept-answers.js';
 
-const receipt: Receipt = { keys: [], negatives: 0, freshUntil: Infinity, proof: { values: [] }, uses: 0 };
+const receipt: Receipt = { keys: [], negatives: 0, freshUntil: Infinity, proof: { values: [] } };
 
 const user: KeptUser = { id: '1', loading: Promise.resolve(new Map()), expires: Infinity, isKept: true };
 const huge = Buffer.from('a huge one');
@@ -72,7 +72,7 @@ describe('kept answers', () => {
       maxBytes: { answers: 1_000_000, packed: 500_000 },
     });
     const value = { owner: 'User:1', collection: 'avatars', version: 'of it' };
-    const stored: Receipt = { keys: [value], negatives: 1, freshUntil: 10, proof: { values: [value] }, uses: 0 };
+    const stored: Receipt = { keys: [value], negatives: 1, freshUntil: 10, proof: { values: [value] } };
     const question = Buffer.from('question');
     for (const { users, media } of [{ users: [user], media: stored }, { users: [user], media: undefined }, { users: [], media: undefined }]) {
       kept.keep(question, { text: 'answer', users, media });

@@ -95,9 +95,12 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'there is no pending set: a copy is made whatever was heard meanwhile',
+    name: 'a stamp is taken when the answer is there: a copy is made whatever was heard meanwhile',
     witness: 'a copy is being made of what a writer invalidates',
-    patches: [{ file: 'local-tier.ts', original: 'if (!isVoid) this.#keep(key, value, hit);', replacement: 'this.#keep(key, value, hit);' }],
+    patches: [
+      { file: 'local-tier.ts', original: 'const isCurrent = stamp !== undefined && this.#stamps.isCurrent(stamp);', replacement: 'const isCurrent = stamp !== undefined;' },
+      { file: 'local-tier.ts', original: '    return stamp;\n', replacement: '    return stamp && this.#stamps.take(key);\n' },
+    ],
   },
   {
     name: 'there is no time lease: copies are believed without news',
@@ -173,7 +176,12 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'copies stay when the channel is lost',
     witness: 'a copy across a failover that loses an invalidation, and the new server is heard',
-    patches: [{ file: 'local-tier.ts', original: '    this.#owners.clear();\n', replacement: '' }],
+    patches: [{ file: 'local-tier.ts', original: '    this.#stamps.lost();\n    this.#owners.clear();\n', replacement: '' }],
+  },
+  {
+    name: 'what was made of copies stays when the channel is lost',
+    witness: 'a copy across a failover that loses an invalidation',
+    patches: [{ file: 'local-tier.ts', original: '    this.#stamps.lost();\n', replacement: '' }],
   },
   {
     name: 'a copy is made of what was loaded, not of what was read',
@@ -185,7 +193,8 @@ export const mutants: readonly Mutant[] = [
         replacement: `else {
           round.loaded(read, value);
           const times = { ageMs: 0, ttlMs: 1_000_000, freshMs: 1_000_000 };
-          this.#local?.admit({ key: read.key, isVoid: false }, value, { kind: 'hit', payload: '', generation: '', lastEventId: undefined, refresh: false, ...times });
+          const { stamp } = this.#local.begin(read.key, true);
+          if (stamp) this.#local.admit(read.key, stamp, { value, hit: { kind: 'hit', version: '', payload: '', endMs: 1_000_000, generation: '', lastEventId: undefined, refresh: false, ...times } });
         }`,
       },
     ],
@@ -203,7 +212,22 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a receipt of copies is good although they were dropped',
     witness: 'a copy, one who keeps what it made of it, one writer, and more than δ passes',
-    patches: [{ file: 'local-tier.ts', original: '    for (const { isKept } of copies) if (!isKept) return false;\n', replacement: '' }],
+    patches: [{ file: 'local-tier.ts', original: '    for (const stamp of stamps) if (!this.#stamps.isCurrent(stamp)) return false;\n', replacement: '' }],
+  },
+  {
+    name: 'an invalidation drops copies, and ends no stamp',
+    witness: 'no copies, one who keeps what it made of what was read, one writer, and more than δ passes',
+    patches: [{ file: 'local-tier.ts', original: '    this.#stamps.invalidated(owner, collection);\n', replacement: '' }],
+  },
+  {
+    name: 'a receipt of copies is good without news',
+    witness: 'a copy, one who keeps what it made of it, one writer, and no news',
+    patches: [{ file: 'local-tier.ts', original: '    if (!this.#store.isCoherent()) return false;\n', replacement: '' }],
+  },
+  {
+    name: 'what was made of a value stays when its reader has seen a newer one',
+    witness: 'no copies, one who keeps what it made of what was read and also reads, one writer, and a reader who loads it anew',
+    patches: [{ file: 'local-tier.ts', original: 'if (this.#isNews(key, lookup)) {', replacement: 'if (this.#isNews(key, lookup) && false) {' }],
   },
   {
     name: 'a receipt is good whatever was written here',

@@ -108,6 +108,7 @@ export class SharedStore {
       purge: () => Promise.resolve(0),
       watch: (watcher) => void client.watchers.push(watcher),
       isCoherent: () => client.lease.held,
+      settledMs: this.coherenceMs,
       putMark: () => Promise.resolve(),
       getMark: () => Promise.resolve(undefined),
     };

@@ -22,6 +22,8 @@ export type Process = ReadThroughClass<number>;
 export interface ProcessOptions {
   /** Default false. With copies, and an ear for announcements. */
   local?: boolean;
+  /** Default: as the product has it. Of copies; with 1 none is kept. */
+  maxLocalBytes?: number;
   /** Default: never. Milliseconds after which a waiting reader loads for itself. */
   maxWaitMs?: number;
   /** Default 64. Calls to the origin at once that are not to be stored. */
@@ -41,6 +43,10 @@ interface Reader extends Order {
   collection?: Collection;
   /** The origin fails in this scenario. */
   mayFail?: boolean;
+}
+
+interface Keeper extends Pick<Reader, 'times' | 'after'> {
+  alsoReads?: boolean;
 }
 
 interface OwnWriter extends Order {
@@ -98,7 +104,7 @@ export class World {
   }
 
   /** A gateway process of its own: its own core on the common store. */
-  process(name: string, { local = false, maxWaitMs = 10 * ttlMs, maxUnfilledCalls = 64, isSibling = false }: ProcessOptions = {}): Process {
+  process(name: string, { local = false, maxLocalBytes, maxWaitMs = 10 * ttlMs, maxUnfilledCalls = 64, isSibling = false }: ProcessOptions = {}): Process {
     const { store, sleep } = this.store.reachedBy(name, { local });
     return new this.#subject.ReadThrough<number>({
       store,
@@ -111,6 +117,7 @@ export class World {
       maxWaitMs,
       maxUnfilledCalls,
       local,
+      ...(maxLocalBytes !== undefined && { maxLocalBytes }),
       siblings: isSibling ? this.family.member(name, { isLate: isSibling === 'late' }) : undefined,
       observe: () => undefined,
       time: { now: () => this.store.now, sleep, random: () => 0.5 },
@@ -130,16 +137,21 @@ export class World {
     });
   }
 
-  /** Reads, and reads again by the receipt of what it has kept as long as that is good. */
-  keeper(name: string, process: Process, { times = 2, after }: Pick<Reader, 'times' | 'after'> = {}): void {
+  /** Reads, and reads again by the receipt of what it has kept as long as that is good. `alsoReads`: each second time it does without what it has kept. */
+  keeper(name: string, process: Process, { times = 2, after, alsoReads = false }: Keeper = {}): void {
     this.#act(async () => {
       let kept: Kept | undefined;
       let seen = 0;
       for (let time = 1; time <= times; time += 1) {
         await this.#schedule.moment(`${name} asks`, () => undefined, this.#afterwards(after));
+        if (alsoReads && time % 2 === 0) {
+          const { value } = await this.#read(name, process, { collection: 'avatars', seen, mayFail: false });
+          seen = Math.max(seen, value ?? 0);
+          continue;
+        }
         const known = this.#clerk.expected(seen);
         if (kept && !(await process.again(kept.receipt))) kept = undefined;
-        if (kept) checkVersion(name, kept.value, 'copies' in kept.receipt.proof ? known.withinDelta : known.atOnce);
+        if (kept) checkVersion(name, kept.value, 'stamps' in kept.receipt.proof ? known.withinDelta : known.atOnce);
         kept ??= await this.#readToKeep(name, process, known);
         seen = Math.max(seen, kept?.value ?? 0);
       }
