@@ -8,15 +8,12 @@ export interface KeptMemory {
   readonly copies: number;
   /** Of all answers; of those that are objects it is estimated. */
   readonly answers: number;
-  /** Of them, those that may be taken by answers that are bytes, outside V8's heap; 0: there are none. */
+  /** Of them, those that may be taken by answers that are bytes, outside V8's heap. */
   readonly packed: number;
 }
 
-/**
- * Without the in-process tier short answers can be bytes, and copies only spare the store the sending; with it an answer is made of copies, which
- * are objects.
- */
-const shares = { on: { copies: 1 / 2, answers: 1 / 2, packed: 0 }, off: { copies: 1 / 8, answers: 7 / 8, packed: 3 / 4 } } as const;
+/** Without the in-process tier copies only spare the store the sending; with it, what is asked for in another way is made of them. */
+const shares = { on: { copies: 1 / 4, answers: 3 / 4, packed: 1 / 2 }, off: { copies: 1 / 8, answers: 7 / 8, packed: 3 / 4 } } as const;
 
 /** A gateway that keeps nothing, with the requests under way and V8's young generation. */
 const unkeptBytes = 100_000_000;

@@ -85,7 +85,7 @@ export const settingsTable = {
   CACHE_UNSYNCED_MAX_AGE_SECONDS: setting(gateway, integer(0, 31_536_000), '60', 'how old an entry may be served while it is not certain that all events are applied'),
   CACHE_STALE_IF_ERROR_SECONDS: setting(gateway, integer(0, 31_536_000), '3600', 'how long after its end an entry may be served when the media service fails'),
   CACHE_L1: setting(gateway, oneOf(['on', 'off']), 'on', 'whether copies of entries in the process are served without asking Redis; off: each read asks whether they are still the same'),
-  CACHE_L1_MAX_MB: setting(gateway, integer(2, 65_536), '256', 'memory for what each process keeps, estimated: half for copies of entries, half for answers made of them; with CACHE_L1 off an eighth for copies, and of the rest up to three quarters of all, and 4 GB, for short answers; never more than half of what V8\'s heap may come to beyond 100 MB (--max-old-space-size)'),
+  CACHE_L1_MAX_MB: setting(gateway, integer(2, 65_536), '256', 'memory for what each process keeps, estimated: a quarter for copies of entries, the rest for answers made of them, of which half of all, and 4 GB, at most for short ones; with CACHE_L1 off an eighth and three quarters; never more than half of what V8\'s heap may come to beyond 100 MB (--max-old-space-size)'),
   CACHE_L1_LEASE_MS: setting(gateway, integer(10, 60_000), '250', 'δ: how far a copy in the process may be behind an applied event at most'),
   CACHE_LEASE_MS: setting(gateway, integer(10, 600_000), '5000', 'how long the loader of an entry may take before another takes over'),
   CACHE_KEY_PREFIX: setting(gateway, z.string().regex(/^[^{}\s]{1,64}$/, 'must have 1 to 64 characters, without braces and spaces'), 'mg', 'begin of the Redis keys'),

@@ -1,4 +1,6 @@
 /** How often names were seen of late, in a fixed number of places: for deciding what is worth keeping. */
+import { crc32 } from 'node:zlib';
+import { fnvBasis, fnvStep } from './fnv1a.js';
 
 /** So many of the characters of a name decide its place. */
 const samples = 256;
@@ -17,8 +19,16 @@ export class Sightings {
 
   /** Counts this sighting. How often the name was seen before, at most 3. */
   see(name: string): number {
+    return this.#see(hashOf(name));
+  }
+
+  /** The same of a name that is bytes; of one name either all sightings are of bytes or none. */
+  seeBytes(name: Uint8Array): number {
+    return this.#see(crc32(name));
+  }
+
+  #see(hash: number): number {
     const places = (this.#places ??= new Int32Array(this.#count));
-    const hash = hashOf(name);
     const place = hash & (places.length - 1);
     const found = places[place] ?? 0;
     const isKnown = ((found ^ hash) & ~countMask) === 0;
@@ -28,10 +38,10 @@ export class Sightings {
   }
 }
 
-/** FNV-1a, https://datatracker.ietf.org/doc/html/draft-eastlake-fnv, of a sample. */
+/** Of a sample. */
 function hashOf(text: string): number {
   const step = Math.ceil(text.length / samples);
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += step) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  let hash = fnvBasis;
+  for (let index = 0; index < text.length; index += step) hash = fnvStep(hash, text.charCodeAt(index));
   return hash;
 }

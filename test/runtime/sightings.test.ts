@@ -9,6 +9,13 @@ describe('sightings', () => {
     expect(sightings.see('User:1')).toBe(3);
   });
 
+  it('are counted of bytes, too', () => {
+    const sightings = new Sightings();
+    const names = Array.from({ length: 1_000 }, (_, id) => Buffer.from(`${'query '.repeat(40)}${id}`));
+    expect(names.filter((name) => sightings.seeBytes(name) > 0).length).toBeLessThan(10);
+    expect(names.filter((name) => sightings.seeBytes(name) === 1).length).toBeGreaterThan(950);
+  });
+
   it('are forgotten of a name whose place another one takes, so that they need no more room', () => {
     const sightings = new Sightings(1);
     sightings.see('User:1');

@@ -20,18 +20,18 @@ export class KeptAnswers {
   readonly #options: KeptAnswersOptions;
   readonly #asked = new Sightings();
   readonly #held: HeldAnswers;
-  readonly #packed: PackedAnswers | undefined;
+  readonly #packed: PackedAnswers;
 
   constructor(options: KeptAnswersOptions) {
     const { answers, packed } = options.maxBytes;
     this.#options = options;
-    this.#packed = packed > 0 ? new PackedAnswers(packed) : undefined;
-    this.#held = new HeldAnswers(() => answers - (this.#packed?.takenBytes ?? 0));
+    this.#packed = new PackedAnswers(packed);
+    this.#held = new HeldAnswers(() => answers - this.#packed.takenBytes);
   }
 
   /** Undefined when it has to be made anew. A promise where the store must be asked. */
   find(request: Buffer): string | Promise<string | undefined> | undefined {
-    const packed = this.#packed?.find(request);
+    const packed = this.#packed.find(request);
     if (packed) return ifStill(this.#options.media.again(packed.media), () => packed.text);
     const name = nameOf(request);
     const held = this.#held.find(name);
@@ -45,11 +45,11 @@ export class KeptAnswers {
 
   /** Whether an answer to it should be kept: it is not the first of late. Asked once per answer that was made. */
   isWanted(request: Buffer): boolean {
-    return this.#asked.see(nameOf(request)) > 0;
+    return this.#asked.seeBytes(request) > 0;
   }
 
   keep(request: Buffer, answer: HeldAnswer): void {
-    if (!this.#packed?.keep(request, answer)) this.#held.keep(nameOf(request), answer);
+    if (!this.#packed.keep(request, answer)) this.#held.keep(nameOf(request), answer);
   }
 }
 

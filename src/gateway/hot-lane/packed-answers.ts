@@ -1,5 +1,5 @@
 /**
- * Short answers that the store alone can say to be good: a few hundred bytes each, in a ring outside V8's heap (docs/decisions/019).
+ * Short answers that are made of media alone: a few hundred bytes each, in a ring outside V8's heap (docs/decisions/019).
  * Lists are not for it: to make a receipt of many values again, and a text that is copied out of the ring, cost more than to hold both.
  */
 import { receiptOf, textOf, type Receipt } from '../../cache/receipts.js';
