@@ -52,7 +52,7 @@ export interface Conditions {
 /** One measurement of it. */
 export interface Turn {
   readonly round: number;
-  /** Of the measurement; half as many, and at least two, are for warming up. */
+  /** Of the measurement; before the first of a gateway half as many, and at least two, are for warming up. */
   readonly seconds: number;
 }
 
@@ -78,6 +78,7 @@ export class Trial {
   readonly #conditions: Conditions;
   readonly #gateway: RunningContender;
   readonly #workload: Workload;
+  #isWarm = false;
 
   private constructor(contender: Contender, question: Question, conditions: Conditions, gateway: RunningContender) {
     [this.#contender, this.#question, this.#conditions, this.#gateway] = [contender, question, conditions, gateway];
@@ -105,7 +106,9 @@ export class Trial {
     const workload = this.#workload;
     const load = await Load.connect(url, this.#question.connections ?? defaultConnections);
     try {
-      await warm(load, workload, { pid: process.pid, seconds: Math.max(seconds / 2, minWarmSeconds) });
+      if (this.#isWarm) await load.run(() => workload.next(), { milliseconds: warmSliceMs });
+      else await warm(load, workload, { pid: process.pid, seconds: Math.max(seconds / 2, minWarmSeconds) });
+      this.#isWarm = true;
       await compare(load, drawn(workload), none);
       const end = await workload.beside?.();
       const figures = await measured(load, workload, process.pid, { ...this.#conditions, seconds });

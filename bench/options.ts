@@ -24,7 +24,7 @@ const usage = `npm run bench -- [--quick] [--contender NAME]… [--question NAME
 --contender  Default all. ${contenders.map(({ name }) => name).join(', ')}.
 --question   Default all. ${[...new Set(questions.map(({ name }) => name))].join(', ')}.
 --rounds     Default 5. Of each question; in each all contenders have their turn.
---seconds    Default 3. Of each measurement; half as long, and at least two seconds, is for warming up.
+--seconds    Default 3. Of each measurement; before the first of a gateway half as long, and at least two seconds, is for warming up.
 --tries      Default 1. How often something is measured at most while others take more than a tenth of the gateway's core; the quietest counts.
 --out        Default docs/bench for a run of everything, else none. A directory for results.json, results.txt and results.svg.
 --profile    Default none. A directory for V8 profiles of the gateways (node --cpu-prof); "npm run profile" in bench/ sums them up.

@@ -136,8 +136,8 @@ export interface CacheStore {
   /** True while the watchers have heard of every invalidation that was confirmed more than the store's δ ago: of this owner, or of all when none is named. */
   isCoherent(owner?: string): boolean;
   /**
-   * A value that is older, in milliseconds: everybody for whom `isCoherent` is true has heard of the invalidation that ended the one before it. δ and what
-   * clocks may be wrong by; 0 where all is heard at once.
+   * In milliseconds: of a value that is older, everybody for whom `isCoherent` is true has heard of the invalidation before it, if it was one that ended
+   * the value before. δ, and what clocks are rounded by; 0 where all is heard at once.
    */
   readonly settledMs: number;
   /** Keeps a short text under a name, for all processes, for `ttlMs`. Resolves once confirmed; rejects when it could not be. */

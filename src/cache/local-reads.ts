@@ -38,7 +38,7 @@ export class LocalReads<V> {
     return copy;
   }
 
-  /** Whether `find` would give these copies of their keys again, for a tenth of its price. Only with `isUse` it counts as a use, which keeps them from being dropped. */
+  /** Whether these copies of their keys may still be believed, for a tenth of the price of `find`. Only with `isUse` it counts as a use, which keeps them from being dropped. */
   again(found: readonly KeyedCopy<V>[], isUse: boolean): boolean {
     const { local, isDistrusted, now } = this.#options;
     for (const { key, copy } of found) {

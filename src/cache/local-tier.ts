@@ -30,6 +30,14 @@ export interface Copy<V> {
   readonly stamp: Stamp;
 }
 
+/** What a read has found. */
+export interface FoundValue<V> {
+  readonly value: V;
+  readonly hit: Hit;
+  /** Milliseconds of the cache's clock. */
+  readonly askedAt: number;
+}
+
 /** A read on its way to the store. */
 export interface Reading<V> {
   readonly key: EntryKey;
@@ -87,42 +95,42 @@ export class LocalTier<V> implements StoreWatcher {
   }
 
   /**
-   * The stamp of what the read has found. That there is nothing, or something so young that what ended the value before it may still be on its way
-   * here, is news: nobody who has seen it is to see again what was made of that value.
+   * The stamp of what the read has found; undefined: it cannot be kept. That there is nothing, or another value than the one known here, or one so young
+   * that what ended the value before it may still be on its way here, is news: nobody who has seen it is to see again what was made of that value.
    */
   found({ key, copy, stamp }: Reading<V>, lookup: Lookup): Stamp | undefined {
     const isCurrent = stamp !== undefined && this.#stamps.isCurrent(stamp);
     if (this.#isNews(key, lookup)) {
-      this.#stamps.renew(key);
+      this.#stamps.end(key);
       return isCurrent ? this.#stamps.take(key) : undefined;
     }
     if (lookup.kind === 'same' && copy && isCurrent && !this.#stamps.isCurrent(copy.stamp)) this.#set(key, { ...copy, stamp });
-    return stamp;
+    return isCurrent ? stamp : undefined;
   }
 
   /** Keeps what a read has found, unless something was announced meanwhile. */
-  admit(key: EntryKey, stamp: Stamp, { value, hit }: { value: V; hit: Hit }): void {
-    if (this.#stamps.isCurrent(stamp)) this.#keep(key, stamp, { value, hit });
+  admit(key: EntryKey, stamp: Stamp, found: FoundValue<V>): void {
+    if (this.#stamps.isCurrent(stamp)) this.#keep(key, stamp, found);
   }
 
   /**
    * The same of what is not to be believed: only for who asks the store again before each use. Not before the third read: what is seldom read is not
    * worth its place, and who asks for the same again and again has kept what was made of it.
    */
-  keepReread(key: EntryKey, found: { value: V; hit: Hit }): void {
+  keepReread(key: EntryKey, found: FoundValue<V>): void {
     if (this.#reads.see(key.owner) > 1) this.#keep(key, voidStamp, found);
   }
 
-  #keep(key: EntryKey, stamp: Stamp, { value, hit }: { value: V; hit: Hit }): void {
+  #keep(key: EntryKey, stamp: Stamp, { value, hit, askedAt }: FoundValue<V>): void {
     const { version, payload, ageMs, ttlMs, freshMs, generation, lastEventId } = hit;
     if (freshMs <= 0) return;
-    const now = this.#now();
+    // From when it was asked for: its times run in the store since some moment after that.
     this.#set(key, {
       value: deepFreeze(value),
       version,
-      loaded: now - ageMs,
-      freshUntil: now + freshMs,
-      expires: now + ttlMs,
+      loaded: askedAt - ageMs,
+      freshUntil: askedAt + freshMs,
+      expires: askedAt + ttlMs,
       generation,
       lastEventId,
       bytes: payload.length * 2 + copyOverheadBytes,
@@ -153,9 +161,10 @@ export class LocalTier<V> implements StoreWatcher {
 
   #isNews({ owner, collection }: EntryKey, lookup: Lookup): boolean {
     if (lookup.kind === 'leased' || lookup.kind === 'wait') return true;
-    if (lookup.kind !== 'hit' || lookup.ageMs >= this.#store.settledMs) return false;
+    if (lookup.kind !== 'hit') return false;
     const copy = this.known(owner, collection);
-    return !copy || copy.version !== lookup.version || !this.#stamps.isCurrent(copy.stamp);
+    if (copy && copy.version !== lookup.version) return true;
+    return lookup.ageMs < this.#store.settledMs && !(copy && this.#stamps.isCurrent(copy.stamp));
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * What was read together, kept by who has made something of it, to be told later whether it would be read again.
- * Invariant: a receipt is good only while a read of its keys would be answered with the very same values, from the same place.
+ * Invariant: a receipt is good only while the very same values may be the answer to a read of its keys.
  */
 import type { CacheObserver } from './cache-events.js';
 import type { CacheStore, EntryKey, StoredValue } from './cache-store.js';

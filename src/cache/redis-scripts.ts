@@ -58,7 +58,7 @@ return forEach(4, 1, function(key, at)
   local token, known, collection = string.match(ARGV[at + 1], '^([^|]*)|([^/]*)/(.*)$')
   if token == '' then
     local stored = redis.pcall('HGET', key, 'v:' .. collection)
-    return type(stored) == 'string' and string.sub(stored, 1, #known) == known and 1 or 0
+    return type(stored) == 'string' and string.match(stored, '^[^|]*|[^|]*|') == known and 1 or 0
   end
   local fields = redis.pcall('HMGET', key, 'v:' .. collection, 'l:' .. collection, 'i')
   if failed(fields) then return {'bypass'} end
@@ -108,8 +108,8 @@ return forEach(1, 2, function(key, at)
   if failed(held) then return 0 end
   local leaseTag, leaseToken = string.match(held or '', '^([^|]*)|%d+|(.*)$')
   if leaseTag ~= tag or leaseToken ~= token then return 0 end
-  local version = string.format('%s|%s|%.0f|%.0f|%.0f|%.0f', tag, token, ms - age, ms + fresh, ms + ttl, ms + finish)
-  if failed(redis.pcall('HSET', key, 'v:' .. collection, version, 'p:' .. collection, ARGV[at + 2], 'l:' .. collection, '')) then
+  local stored = string.format('%s|%s|%.0f|%.0f|%.0f|%.0f', tag, token, ms - age, ms + fresh, ms + ttl, ms + finish)
+  if failed(redis.pcall('HSET', key, 'v:' .. collection, stored, 'p:' .. collection, ARGV[at + 2], 'l:' .. collection, '')) then
     redis.call('HDEL', key, 'l:' .. collection)
     return 0
   end

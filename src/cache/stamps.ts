@@ -18,8 +18,8 @@ export interface Stamp {
 /** Is never current. */
 export const voidStamp: Stamp = { owner: 0, entry: 0, count: -1 };
 
-/** A power of two. Of answers of 400 bytes in 150 MB, an announcement ends one or two that it does not concern. */
-const places = 262_144;
+/** A power of two. Of 460,000 answers of one entry each, an announcement of a collection ends two that it does not concern. */
+const places = 1_048_576;
 
 export class Stamps {
   /** None of them goes down, so their sum is the same only when each of them is. In four billion announcements each has its number once. */
@@ -38,11 +38,11 @@ export class Stamps {
   /** Ends the stamps of the collection and of all collections together; without one, those of all entries of the owner. */
   invalidated(owner: string, collection: string | undefined): void {
     if (collection === undefined) this.#add(placeOf(hashOf(owner)));
-    else for (const each of new Set([collection, ''])) this.renew({ owner, collection: each });
+    else for (const each of new Set([collection, ''])) this.end({ owner, collection: each });
   }
 
   /** Ends the stamps of this entry. */
-  renew({ owner, collection }: EntryKey): void {
+  end({ owner, collection }: EntryKey): void {
     this.#add(placeOfEntry(owner, collection));
   }
 

@@ -73,7 +73,7 @@ export class MediaReader {
     return this.#cache.readMany(queries.map(entryKey), explain);
   }
 
-  /** As `readMany`, by their entries; with a receipt where all of it came from the cache, and none of it is believed without asking there. */
+  /** As `readMany`, by their entries; with a receipt where all of it came from the cache. */
   readWithReceipt(entries: readonly EntryKey[]): Promise<{ values: (ModelMedia | Error)[]; receipt: Receipt | undefined }> {
     return this.#cache.readWithReceipt(entries);
   }

@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { CacheEvent } from '../../src/cache/cache-events.js';
 import type { CacheStore, EntryKey, Hit, StoreWatcher } from '../../src/cache/cache-store.js';
 import { LocalTier, type Copy } from '../../src/cache/local-tier.js';
+import { Stamps } from '../../src/cache/stamps.js';
 import { MemoryStore } from '../../src/cache/memory-store.js';
 import { ReadThrough } from '../../src/cache/read-through.js';
 import { Clock, withMethods } from './read-through-harness.js';
@@ -231,7 +232,7 @@ describe('the copies in a process', () => {
   const copy = (tier: LocalTier<string>, key: EntryKey, payload = ''): void => {
     const { stamp } = tier.begin(key, true);
     if (!stamp) throw new Error('no stamp');
-    tier.admit(key, stamp, { value: payload, hit: hit(payload) });
+    tier.admit(key, stamp, { value: payload, hit: hit(payload), askedAt: 0 });
   };
   const ownersKept = (tier: LocalTier<string>, count: number): number[] => Array.from({ length: count }, (_, index) => index).filter((index) => tier.get(`User:${index}`, 'c'));
 
@@ -257,6 +258,21 @@ describe('the copies in a process', () => {
     const collections = Array.from({ length: 64 }, (_, index) => `collection ${index}`);
     for (const collection of collections) copy(tier, { owner: 'User:0', collection }, 'x'.repeat(10_000));
     expect(collections.filter((collection) => tier.get('User:0', collection)).length).toBeLessThanOrEqual(10);
+  });
+
+  it('are believed again when the store says that they are what it has, after an announcement of an entry that shares their place', () => {
+    const tier = tierOf({ maxBytes: 100_000 });
+    const key = { owner: 'User:0', collection: 'c' };
+    const stamps = new Stamps();
+    const { entry } = stamps.take(key);
+    let name = 1;
+    while (stamps.take({ owner: `User:${name}`, collection: 'c' }).entry !== entry) name += 1;
+    copy(tier, key);
+    tier.invalidated(`User:${name}`, 'c');
+    expect(tier.get(key.owner, key.collection)).toBeUndefined();
+    const reading = tier.begin(key, true);
+    tier.found(reading, { kind: 'same' });
+    expect(tier.get(key.owner, key.collection)).toMatchObject({ value: '' });
   });
 
   it('are held until something is announced of them, whatever becomes of the others and of their own place', () => {

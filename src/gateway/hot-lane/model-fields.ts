@@ -1,6 +1,6 @@
 /**
  * The fields of a model: those that follow from it alone, and those that follow from its media.
- * Invariant: a text that was made before is sent again only while both caches would give the very objects that it was made of.
+ * Invariant: a text that was made before is sent again only while the very objects that it was made of may be believed.
  */
 import type { EntryKey } from '../../cache/cache-store.js';
 import type { KeyedCopy, LocalReads } from '../../cache/local-reads.js';

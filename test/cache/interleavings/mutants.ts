@@ -99,7 +99,7 @@ export const mutants: readonly Mutant[] = [
     witness: 'a copy is being made of what a writer invalidates',
     patches: [
       { file: 'local-tier.ts', original: 'const isCurrent = stamp !== undefined && this.#stamps.isCurrent(stamp);', replacement: 'const isCurrent = stamp !== undefined;' },
-      { file: 'local-tier.ts', original: '    return stamp;\n', replacement: '    return stamp && this.#stamps.take(key);\n' },
+      { file: 'local-tier.ts', original: 'return isCurrent ? stamp : undefined;', replacement: 'return isCurrent ? this.#stamps.take(key) : undefined;' },
     ],
   },
   {
@@ -194,7 +194,7 @@ export const mutants: readonly Mutant[] = [
           round.loaded(read, value);
           const times = { ageMs: 0, ttlMs: 1_000_000, freshMs: 1_000_000 };
           const { stamp } = this.#local.begin(read.key, true);
-          if (stamp) this.#local.admit(read.key, stamp, { value, hit: { kind: 'hit', version: '', payload: '', endMs: 1_000_000, generation: '', lastEventId: undefined, refresh: false, ...times } });
+          if (stamp) this.#local.admit(read.key, stamp, { value, askedAt: 0, hit: { kind: 'hit', version: '', payload: '', endMs: 1_000_000, generation: '', lastEventId: undefined, refresh: false, ...times } });
         }`,
       },
     ],
