@@ -13,7 +13,10 @@ import { randomFrom } from './random.js';
 import type { Calls, Services } from './services.js';
 
 export interface Measurement {
+  /** Its title. */
   readonly question: string;
+  /** What it is a variant of. */
+  readonly name: string;
   readonly contender: string;
   readonly round: number;
   /** Answers per second. */
@@ -115,7 +118,7 @@ export class Trial {
       await end?.();
       const peakMb = process.peakRssBytes() / 1e6;
       if (workload.changed) await settle(load, workload.changed, services);
-      return { question: this.#question.title, contender: this.#contender.name, round, ...figures, peakMb, redisMb: (await services.redisBytes()) / 1e6 };
+      return { question: this.#question.title, name: this.#question.name, contender: this.#contender.name, round, ...figures, peakMb, redisMb: (await services.redisBytes()) / 1e6 };
     } finally {
       load.close();
     }
@@ -146,7 +149,7 @@ async function warm(load: Load, workload: Workload, { pid, seconds }: { pid: num
   }
 }
 
-type Figures = Omit<Measurement, 'question' | 'contender' | 'round' | 'peakMb' | 'redisMb'>;
+type Figures = Omit<Measurement, 'question' | 'name' | 'contender' | 'round' | 'peakMb' | 'redisMb'>;
 
 async function measured(load: Load, workload: Workload, pid: number, { seconds, services, machine }: Pick<Conditions, 'services' | 'machine'> & { seconds: number }): Promise<Figures> {
   const callsBefore = await services.calls();

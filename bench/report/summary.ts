@@ -1,13 +1,15 @@
 /** Measurements of several rounds, told as medians and spread, per question and contender. */
 import { isQuiet, type Measurement } from '../measure.js';
 
-export type Figure = Exclude<keyof Measurement, 'question' | 'contender' | 'round'>;
+export type Figure = Exclude<keyof Measurement, 'question' | 'name' | 'contender' | 'round'>;
 
 /** Medians over the rounds in which others left the gateway its core, if there was one, else over all; and the lowest and highest throughput of these. */
 export interface Summary extends Readonly<Record<Figure, number>> {
   readonly contender: string;
   readonly lowest: number;
   readonly highest: number;
+  /** Of its throughput with the first variant of the question: the median of the rounds' ratios, for machines that change their speed; NaN of the first one. */
+  readonly ofFirst: number;
   /** That the medians are taken over, and that there were. */
   readonly counted: number;
   readonly rounds: number;
@@ -24,13 +26,12 @@ export function summarise(measurements: readonly Measurement[]): Answer[] {
   return titles.map((question) => {
     const asked = measurements.filter((measurement) => measurement.question === question);
     const names = [...new Set(asked.toSorted((a, b) => a.round - b.round).map(({ contender }) => contender))];
-    return { question, contenders: names.map((name) => summaryOf(name, asked.filter(({ contender }) => contender === name))) };
+    return { question, contenders: names.map((name) => ({ ...summaryOf(name, asked.filter(({ contender }) => contender === name)), ofFirst: ofFirst(measurements.filter(({ contender }) => contender === name), question) })) };
   });
 }
 
-function summaryOf(contender: string, all: readonly Measurement[]): Summary {
-  const quiet = all.filter(isQuiet);
-  const measurements = quiet.length > 0 ? quiet : all;
+function summaryOf(contender: string, all: readonly Measurement[]): Omit<Summary, 'ofFirst'> {
+  const measurements = countedOf(all);
   const median = (figure: Figure): number => medianOf(measurements.map((measurement) => measurement[figure]));
   const throughputs = measurements.map(({ throughput }) => throughput);
   return {
@@ -51,6 +52,21 @@ function summaryOf(contender: string, all: readonly Measurement[]): Summary {
     peakMb: median('peakMb'),
     redisMb: median('redisMb'),
   };
+}
+
+function ofFirst(measurements: readonly Measurement[], question: string): number {
+  const name = measurements.find((measurement) => measurement.question === question)?.name;
+  const variants = measurements.filter((measurement) => measurement.name === name);
+  const first = variants.filter((measurement) => measurement.question === variants[0]?.question && measurement.question !== question);
+  const ratios = countedOf(variants.filter((measurement) => measurement.question === question)).flatMap(({ round, throughput }) =>
+    countedOf(first).filter((other) => other.round === round).map((other) => throughput / other.throughput),
+  );
+  return medianOf(ratios);
+}
+
+function countedOf(all: readonly Measurement[]): readonly Measurement[] {
+  const quiet = all.filter(isQuiet);
+  return quiet.length > 0 ? quiet : all;
 }
 
 /** Of an even number, the mean of the two in the middle. */

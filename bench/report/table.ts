@@ -7,6 +7,7 @@ const columns: readonly { head: string; cell: (summary: Summary, floor: Summary 
   { head: 'spread', cell: ({ lowest, highest, throughput }) => `${percent(lowest / throughput - 1)} ${percent(highest / throughput - 1)}` },
   { head: 'rounds', cell: ({ counted, rounds }) => (counted === rounds ? `${rounds}` : `${counted} of ${rounds}`) },
   { head: 'of floor', cell: ({ throughput }, floor) => (floor ? (throughput / floor.throughput).toFixed(2) : '') },
+  { head: 'of first', cell: ({ ofFirst }) => (Number.isNaN(ofFirst) ? '' : ofFirst.toFixed(2)) },
   { head: 'p50 ms', cell: ({ p50 }) => p50.toFixed(2) },
   { head: 'p99 ms', cell: ({ p99 }) => p99.toFixed(2) },
   { head: 'CPU µs', cell: ({ cpuMicros }) => whole(cpuMicros) },

@@ -50,17 +50,20 @@ export interface Reading<V> {
 type Copies<V> = ReadonlyMap<string, Copy<V>>;
 
 const copyOverheadBytes = 300;
+const bytesPerPlace = 64;
+const [minPlaceBits, maxPlaceBits] = [10, 24];
 
 export class LocalTier<V> implements StoreWatcher {
   readonly #store: LocalTierOptions['store'];
   readonly #now: () => number;
   readonly #owners: LRUCache<string, Copies<V>>;
   readonly #reads = new Sightings();
-  readonly #stamps = new Stamps();
+  readonly #stamps: Stamps;
 
   constructor({ store, maxBytes = 128_000_000, now }: LocalTierOptions) {
     this.#store = store;
     this.#now = now;
+    this.#stamps = new Stamps(placesFor(maxBytes));
     this.#owners = new LRUCache<string, Copies<V>>({ maxSize: maxBytes, sizeCalculation: sizeOf });
     store.watch(this);
   }
@@ -166,6 +169,11 @@ export class LocalTier<V> implements StoreWatcher {
     if (copy && copy.version !== lookup.version) return true;
     return lookup.ageMs < this.#store.settledMs && !(copy && this.#stamps.isCurrent(copy.stamp));
   }
+}
+
+/** What is made of copies may take several times their bytes: one place for 64 of these is two for each short answer. */
+function placesFor(maxBytes: number): number {
+  return 2 ** Math.min(maxPlaceBits, Math.max(minPlaceBits, Math.ceil(Math.log2(maxBytes / bytesPerPlace))));
 }
 
 function sizeOf(copies: Copies<unknown>, owner: string): number {

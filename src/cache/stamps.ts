@@ -1,5 +1,5 @@
 /**
- * How often something was announced, counted in a fixed number of places. What was made of entries may be kept anywhere, in any form: a stamp that
+ * How often something was announced, counted in a bounded number of places. What was made of entries may be kept anywhere, in any form: a stamp that
  * was taken before they were read tells whether something was announced since.
  * Invariant: a stamp is current only while nothing was announced of its entry since it was taken. Entries that share a place cost each other a
  * look at the store, and nothing else.
@@ -18,16 +18,18 @@ export interface Stamp {
 /** Is never current. */
 export const voidStamp: Stamp = { owner: 0, entry: 0, count: -1 };
 
-/** A power of two. Of 460,000 answers of one entry each, an announcement of a collection ends two that it does not concern. */
-const places = 1_048_576;
-
 export class Stamps {
   /** None of them goes down, so their sum is the same only when each of them is. In four billion announcements each has its number once. */
-  readonly #counts = new Uint32Array(places);
+  readonly #counts: Uint32Array;
   #losses = 0;
 
+  /** `places`: a power of two. With a million, of 460,000 answers of one entry each, an announcement of a collection ends two that it does not concern. */
+  constructor(places: number) {
+    this.#counts = new Uint32Array(places);
+  }
+
   take({ owner, collection }: EntryKey): Stamp {
-    const [ownerPlace, entryPlace] = [placeOf(hashOf(owner)), placeOfEntry(owner, collection)];
+    const [ownerPlace, entryPlace] = [this.#placeOf(hashOf(owner)), this.#placeOf(hashOfEntry(owner, collection))];
     return { owner: ownerPlace, entry: entryPlace, count: this.#count(ownerPlace, entryPlace) };
   }
 
@@ -37,13 +39,13 @@ export class Stamps {
 
   /** Ends the stamps of the collection and of all collections together; without one, those of all entries of the owner. */
   invalidated(owner: string, collection: string | undefined): void {
-    if (collection === undefined) this.#add(placeOf(hashOf(owner)));
+    if (collection === undefined) this.#add(this.#placeOf(hashOf(owner)));
     else for (const each of new Set([collection, ''])) this.end({ owner, collection: each });
   }
 
   /** Ends the stamps of this entry. */
   end({ owner, collection }: EntryKey): void {
-    this.#add(placeOfEntry(owner, collection));
+    this.#add(this.#placeOf(hashOfEntry(owner, collection)));
   }
 
   /** Ends all stamps. */
@@ -58,22 +60,22 @@ export class Stamps {
   #add(place: number): void {
     this.#counts[place] = (this.#counts[place] ?? 0) + 1;
   }
+
+  /** With upper bits in it: the lowest ones of FNV-1a are of the lowest ones of the characters alone. */
+  #placeOf(hash: number): number {
+    return (hash ^ (hash >>> 15)) & (this.#counts.length - 1);
+  }
 }
 
 /** Between the names of an owner and of a collection. */
 const separator = 0x100;
 
-function placeOfEntry(owner: string, collection: string): number {
-  return placeOf(hashOf(collection, fnvStep(hashOf(owner), separator)));
+function hashOfEntry(owner: string, collection: string): number {
+  return hashOf(collection, fnvStep(hashOf(owner), separator));
 }
 
 function hashOf(text: string, start = fnvBasis): number {
   let hash = start;
   for (let index = 0; index < text.length; index += 1) hash = fnvStep(hash, text.charCodeAt(index));
   return hash;
-}
-
-/** With upper bits in it: the lowest ones of FNV-1a are of the lowest ones of the characters alone. */
-function placeOf(hash: number): number {
-  return (hash ^ (hash >>> 15)) & (places - 1);
 }

@@ -261,9 +261,10 @@ describe('the copies in a process', () => {
   });
 
   it('are believed again when the store says that they are what it has, after an announcement of an entry that shares their place', () => {
-    const tier = tierOf({ maxBytes: 100_000 });
+    const tier = tierOf({ maxBytes: 65_536 });
     const key = { owner: 'User:0', collection: 'c' };
-    const stamps = new Stamps();
+    // As many as there are for so few bytes.
+    const stamps = new Stamps(1_024);
     const { entry } = stamps.take(key);
     let name = 1;
     while (stamps.take({ owner: `User:${name}`, collection: 'c' }).entry !== entry) name += 1;

@@ -12,7 +12,7 @@ const announcement = fc.oneof(
 describe('a stamp', () => {
   it('is current until something is announced of its entry, and of no other', () => {
     const property = fc.property(key, fc.array(announcement, { maxLength: 20 }), (entry, announcements) => {
-      const stamps = new Stamps();
+      const stamps = new Stamps(1_048_576);
       let isCurrent = true;
       const stamp = stamps.take(entry);
       for (const { kind, of } of announcements) {
@@ -28,14 +28,14 @@ describe('a stamp', () => {
   });
 
   it('ends with its entry alone', () => {
-    const stamps = new Stamps();
+    const stamps = new Stamps(1_048_576);
     const [avatars, all] = [stamps.take({ owner: 'User:1', collection: 'avatars' }), stamps.take({ owner: 'User:1', collection: '' })];
     stamps.end({ owner: 'User:1', collection: 'avatars' });
     expect([stamps.isCurrent(avatars), stamps.isCurrent(all)]).toEqual([false, true]);
   });
 
   it('that is void is never current', () => {
-    const stamps = new Stamps();
+    const stamps = new Stamps(1_048_576);
     expect(stamps.isCurrent(voidStamp)).toBe(false);
     stamps.lost();
     expect(stamps.isCurrent(voidStamp)).toBe(false);

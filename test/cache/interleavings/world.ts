@@ -22,7 +22,7 @@ export type Process = ReadThroughClass<number>;
 export interface ProcessOptions {
   /** Default false. With copies, and an ear for announcements. */
   local?: boolean;
-  /** Default: as the product has it. Of copies; with 1 none is kept. */
+  /** Default 10,000, room for all copies of a world. With 1 none is kept. */
   maxLocalBytes?: number;
   /** Default: never. Milliseconds after which a waiting reader loads for itself. */
   maxWaitMs?: number;
@@ -104,7 +104,7 @@ export class World {
   }
 
   /** A gateway process of its own: its own core on the common store. */
-  process(name: string, { local = false, maxLocalBytes, maxWaitMs = 10 * ttlMs, maxUnfilledCalls = 64, isSibling = false }: ProcessOptions = {}): Process {
+  process(name: string, { local = false, maxLocalBytes = 10_000, maxWaitMs = 10 * ttlMs, maxUnfilledCalls = 64, isSibling = false }: ProcessOptions = {}): Process {
     const { store, sleep } = this.store.reachedBy(name, { local });
     return new this.#subject.ReadThrough<number>({
       store,
@@ -117,7 +117,7 @@ export class World {
       maxWaitMs,
       maxUnfilledCalls,
       local,
-      ...(maxLocalBytes !== undefined && { maxLocalBytes }),
+      maxLocalBytes,
       siblings: isSibling ? this.family.member(name, { isLate: isSibling === 'late' }) : undefined,
       observe: () => undefined,
       time: { now: () => this.store.now, sleep, random: () => 0.5 },
