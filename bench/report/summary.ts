@@ -26,11 +26,13 @@ export function summarise(measurements: readonly Measurement[]): Answer[] {
   return titles.map((question) => {
     const asked = measurements.filter((measurement) => measurement.question === question);
     const names = [...new Set(asked.toSorted((a, b) => a.round - b.round).map(({ contender }) => contender))];
-    return { question, contenders: names.map((name) => ({ ...summaryOf(name, asked.filter(({ contender }) => contender === name)), ofFirst: ofFirst(measurements.filter(({ contender }) => contender === name), question) })) };
+    return { question, contenders: names.map((name) => summaryOf(name, question, measurements.filter(({ contender }) => contender === name))) };
   });
 }
 
-function summaryOf(contender: string, all: readonly Measurement[]): Omit<Summary, 'ofFirst'> {
+/** `ofContender`: with all questions. */
+function summaryOf(contender: string, question: string, ofContender: readonly Measurement[]): Summary {
+  const all = ofContender.filter((measurement) => measurement.question === question);
   const measurements = countedOf(all);
   const median = (figure: Figure): number => medianOf(measurements.map((measurement) => measurement[figure]));
   const throughputs = measurements.map(({ throughput }) => throughput);
@@ -41,6 +43,7 @@ function summaryOf(contender: string, all: readonly Measurement[]): Omit<Summary
     throughput: median('throughput'),
     lowest: Math.min(...throughputs),
     highest: Math.max(...throughputs),
+    ofFirst: ofFirst(measurements, ofContender),
     p50: median('p50'),
     p99: median('p99'),
     cpuMicros: median('cpuMicros'),
@@ -54,14 +57,12 @@ function summaryOf(contender: string, all: readonly Measurement[]): Omit<Summary
   };
 }
 
-function ofFirst(measurements: readonly Measurement[], question: string): number {
-  const name = measurements.find((measurement) => measurement.question === question)?.name;
-  const variants = measurements.filter((measurement) => measurement.name === name);
-  const first = variants.filter((measurement) => measurement.question === variants[0]?.question && measurement.question !== question);
-  const ratios = countedOf(variants.filter((measurement) => measurement.question === question)).flatMap(({ round, throughput }) =>
-    countedOf(first).filter((other) => other.round === round).map((other) => throughput / other.throughput),
-  );
-  return medianOf(ratios);
+/** Of measurements of one question. */
+function ofFirst(measurements: readonly Measurement[], ofContender: readonly Measurement[]): number {
+  const [{ name, question } = { name: '', question: '' }] = measurements;
+  const title = ofContender.find((measurement) => measurement.name === name)?.question;
+  const first = title === question ? [] : countedOf(ofContender.filter((measurement) => measurement.question === title));
+  return medianOf(measurements.flatMap(({ round, throughput }) => first.filter((other) => other.round === round).map((other) => throughput / other.throughput)));
 }
 
 function countedOf(all: readonly Measurement[]): readonly Measurement[] {

@@ -4,7 +4,7 @@
  * Invariant: a stamp is current only while nothing was announced of its entry since it was taken. Entries that share a place cost each other a
  * look at the store, and nothing else.
  */
-import { fnvBasis, fnvStep } from '../runtime/fnv1a.js';
+import { fnvOf, fnvStep } from '../runtime/fnv1a.js';
 import type { EntryKey } from './cache-store.js';
 
 export interface Stamp {
@@ -29,7 +29,8 @@ export class Stamps {
   }
 
   take({ owner, collection }: EntryKey): Stamp {
-    const [ownerPlace, entryPlace] = [this.#placeOf(hashOf(owner)), this.#placeOf(hashOfEntry(owner, collection))];
+    const ofOwner = fnvOf(owner);
+    const [ownerPlace, entryPlace] = [this.#placeOf(ofOwner), this.#placeOf(ofEntry(ofOwner, collection))];
     return { owner: ownerPlace, entry: entryPlace, count: this.#count(ownerPlace, entryPlace) };
   }
 
@@ -39,13 +40,13 @@ export class Stamps {
 
   /** Ends the stamps of the collection and of all collections together; without one, those of all entries of the owner. */
   invalidated(owner: string, collection: string | undefined): void {
-    if (collection === undefined) this.#add(this.#placeOf(hashOf(owner)));
+    if (collection === undefined) this.#add(this.#placeOf(fnvOf(owner)));
     else for (const each of new Set([collection, ''])) this.end({ owner, collection: each });
   }
 
   /** Ends the stamps of this entry. */
   end({ owner, collection }: EntryKey): void {
-    this.#add(this.#placeOf(hashOfEntry(owner, collection)));
+    this.#add(this.#placeOf(ofEntry(fnvOf(owner), collection)));
   }
 
   /** Ends all stamps. */
@@ -70,12 +71,7 @@ export class Stamps {
 /** Between the names of an owner and of a collection. */
 const separator = 0x100;
 
-function hashOfEntry(owner: string, collection: string): number {
-  return hashOf(collection, fnvStep(hashOf(owner), separator));
-}
-
-function hashOf(text: string, start = fnvBasis): number {
-  let hash = start;
-  for (let index = 0; index < text.length; index += 1) hash = fnvStep(hash, text.charCodeAt(index));
-  return hash;
+/** The hash of an entry, from that of its owner. */
+function ofEntry(ofOwner: number, collection: string): number {
+  return fnvOf(collection, { start: fnvStep(ofOwner, separator) });
 }

@@ -1,6 +1,6 @@
 /** How often names were seen of late, in a fixed number of places: for deciding what is worth keeping. */
 import { crc32 } from 'node:zlib';
-import { fnvBasis, fnvStep } from './fnv1a.js';
+import { fnvOf } from './fnv1a.js';
 
 /** So many of the characters of a name decide its place. */
 const samples = 256;
@@ -19,7 +19,7 @@ export class Sightings {
 
   /** Counts this sighting. How often the name was seen before, at most 3. */
   see(name: string): number {
-    return this.#see(hashOf(name));
+    return this.#see(fnvOf(name, { step: Math.ceil(name.length / samples) }));
   }
 
   /** The same of a name that is bytes; of one name either all sightings are of bytes or none. */
@@ -36,12 +36,4 @@ export class Sightings {
     places[place] = (hash & ~countMask) | Math.min(count + 1, countMask);
     return count;
   }
-}
-
-/** Of a sample. */
-function hashOf(text: string): number {
-  const step = Math.ceil(text.length / samples);
-  let hash = fnvBasis;
-  for (let index = 0; index < text.length; index += step) hash = fnvStep(hash, text.charCodeAt(index));
-  return hash;
 }
