@@ -29,10 +29,12 @@ async function run(chosen: Options): Promise<void> {
   try {
     for (const variants of byName(chosen.questions)) {
       // One after the other: they share the cores.
-      // oxlint-disable-next-line no-await-in-loop
-      for await (const measured of ask(variants, chosen, services, machine)) {
-        measurements.push(...measured);
-        if (chosen.out !== undefined) await write(resolve(root, chosen.out), about, measurements);
+      for (const contenders of together(variants, chosen.contenders)) {
+        // oxlint-disable-next-line no-await-in-loop
+        for await (const measured of ask(variants, { ...chosen, contenders }, services, machine)) {
+          measurements.push(...measured);
+          if (chosen.out !== undefined) await write(resolve(root, chosen.out), about, measurements);
+        }
       }
       const titles = variants.map(({ title }) => title);
       for (const answer of summarise(measurements.filter(({ question }) => titles.includes(question)))) say(`\n${tableOf(answer)}\n`);
@@ -46,6 +48,11 @@ async function run(chosen: Options): Promise<void> {
 function byName(questions: readonly Question[]): readonly (readonly Question[])[] {
   const names = [...new Set(questions.map(({ name }) => name))];
   return names.map((name) => questions.filter((question) => question.name === name));
+}
+
+/** Who have turns in the same rounds. */
+function together(variants: readonly Question[], contenders: readonly Contender[]): readonly (readonly Contender[])[] {
+  return variants.some(({ alone }) => alone) ? contenders.map((contender) => [contender]) : [contenders];
 }
 
 /** All rounds, each given as it ends. The order of the contenders is another in each round, so that no one always comes after the same. */

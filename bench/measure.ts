@@ -1,5 +1,5 @@
 /**
- * A contender with one question: started, its answers compared with the reference, its caches filled; then warmed, compared again and measured, once or more; ended.
+ * A contender: started; for each question its answers compared with the reference and its caches filled; then warmed, compared again and measured, once or more; ended.
  * Invariant: who answers differently is not measured.
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -55,7 +55,7 @@ export interface Conditions {
 /** One measurement of it. */
 export interface Turn {
   readonly round: number;
-  /** Of the measurement; before the first of a gateway half as many, and at least two, are for warming up. */
+  /** Of the measurement, after what it takes to be warm. */
   readonly seconds: number;
 }
 
@@ -72,53 +72,43 @@ const warmSliceMs = 250;
 const minWarmSeconds = 2;
 const maxWarmFactor = 3;
 const settledWithinMs = 5_000;
-const none: Versions = new Map();
 
-/** A gateway that runs, with what it is asked. Whoever began it must end it. */
+/** A gateway that runs, with what it has been asked. Whoever began it must end it. */
 export class Trial {
   readonly #contender: Contender;
-  readonly #question: Question;
   readonly #conditions: Conditions;
   readonly #gateway: RunningContender;
-  readonly #workload: Workload;
-  #isWarm = false;
+  /** By title. */
+  readonly #asked = new Map<string, Workload>();
 
-  private constructor(contender: Contender, question: Question, conditions: Conditions, gateway: RunningContender) {
-    [this.#contender, this.#question, this.#conditions, this.#gateway] = [contender, question, conditions, gateway];
-    this.#workload = question.begin({ random: randomFrom(conditions.seed), gateway, services: conditions.services });
+  private constructor(contender: Contender, conditions: Conditions, gateway: RunningContender) {
+    [this.#contender, this.#conditions, this.#gateway] = [contender, conditions, gateway];
   }
 
-  /** @throws Error when the contender does not start or answers differently; it has ended then. */
-  static async begin(contender: Contender, question: Question, conditions: Conditions): Promise<Trial> {
+  /** @throws Error when the contender does not start. */
+  static async begin(contender: Contender, conditions: Conditions): Promise<Trial> {
     // What is kept is kept with the queues: a gateway that has missed events must not believe what it finds in Redis.
     if (conditions.flush) await conditions.services.reset();
-    const trial = new Trial(contender, question, conditions, await startContender(contender, conditions));
-    try {
-      await trial.#prepare();
-      return trial;
-    } catch (error) {
-      await trial.end();
-      throw error;
-    }
+    return new Trial(contender, conditions, await startContender(contender, conditions));
   }
 
   /** @throws Error when it answers differently, or not in time. */
-  async measure({ round, seconds }: Turn): Promise<Measurement> {
+  async measure(question: Question, { round, seconds }: Turn): Promise<Measurement> {
     const { process, url } = this.#gateway;
     const { services } = this.#conditions;
-    const workload = this.#workload;
-    const load = await Load.connect(url, this.#question.connections ?? defaultConnections);
+    const before = this.#asked.get(question.title);
+    const workload = before ?? (await this.#prepare(question));
+    const load = await Load.connect(url, question.connections ?? defaultConnections);
     try {
-      if (this.#isWarm) await load.run(() => workload.next(), { milliseconds: warmSliceMs });
-      else await warm(load, workload, { pid: process.pid, seconds: Math.max(seconds / 2, minWarmSeconds) });
-      this.#isWarm = true;
-      await compare(load, drawn(workload), none);
-      const end = await workload.beside?.();
-      const figures = await measured(load, workload, process.pid, { ...this.#conditions, seconds });
-      await end?.();
+      const warming = question.warming ?? { first: Math.max(seconds / 2, minWarmSeconds), again: warmSliceMs / 1_000 };
+      const figures = await beside(workload, async () => {
+        await warm(load, workload, { pid: process.pid, seconds: before ? warming.again : warming.first });
+        if (!workload.changed) await compare(load, drawn(workload), await services.versions());
+        return measured(load, workload, process.pid, { ...this.#conditions, seconds });
+      });
       const peakMb = process.peakRssBytes() / 1e6;
       if (workload.changed) await settle(load, workload.changed, services);
-      return { question: this.#question.title, name: this.#question.name, contender: this.#contender.name, round, ...figures, peakMb, redisMb: (await services.redisBytes()) / 1e6 };
+      return { question: question.title, name: question.name, contender: this.#contender.name, round, ...figures, peakMb, redisMb: (await services.redisBytes()) / 1e6 };
     } finally {
       load.close();
     }
@@ -129,14 +119,27 @@ export class Trial {
   }
 
   /** With few connections: many long lists of misses at once would only wait for each other, until some give up. */
-  async #prepare(): Promise<void> {
+  async #prepare(question: Question): Promise<Workload> {
+    const { services, seed } = this.#conditions;
+    const workload = question.begin({ random: randomFrom(seed), gateway: this.#gateway, services });
     const load = await Load.connect(this.#gateway.url, fillConnections);
     try {
-      await compare(load, drawn(this.#workload), none);
-      if (this.#contender.caches && this.#workload.fill) await load.run(each(this.#workload.fill));
+      await compare(load, drawn(workload), await services.versions());
+      if (this.#contender.caches && workload.fill) await load.run(each(workload.fill));
     } finally {
       load.close();
     }
+    this.#asked.set(question.title, workload);
+    return workload;
+  }
+}
+
+async function beside<T>(workload: Workload, work: () => Promise<T>): Promise<T> {
+  const end = await workload.beside?.();
+  try {
+    return await work();
+  } finally {
+    await end?.();
   }
 }
 

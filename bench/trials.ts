@@ -1,4 +1,4 @@
-/** Which gateways run: one for each measurement, or, for questions that take minutes to prepare, one for all rounds. */
+/** Which gateways run: one for each measurement, or, for questions that say so, one for all rounds. */
 import type { Contender } from './contenders.js';
 import { Trial, type Conditions, type Measurement, type Turn } from './measure.js';
 import type { Question } from './questions/question.js';
@@ -15,13 +15,13 @@ export class Trials {
 
   /** @throws Error when the contender does not start, fails or answers differently; the next measurement begins with a new process then. */
   async measure(contender: Contender, question: Question, turn: Turn): Promise<Measurement> {
-    const key = `${contender.name} ${question.title}`;
+    const key = `${contender.name} ${question.stays ?? ''}`;
     const trial = this.#staying.get(key) ?? (await this.#begin(contender, question, turn));
     this.#staying.delete(key);
     let stays = false;
     try {
-      const measurement = await trial.measure(turn);
-      stays = question.stays ?? false;
+      const measurement = await trial.measure(question, turn);
+      stays = question.stays !== undefined;
       return measurement;
     } finally {
       if (stays) this.#staying.set(key, trial);
@@ -37,8 +37,8 @@ export class Trials {
   }
 
   async #begin(contender: Contender, question: Question, { round }: Turn): Promise<Trial> {
-    const flush = this.#isFirst || !question.stays;
+    const flush = this.#isFirst || question.stays === undefined;
     this.#isFirst = false;
-    return Trial.begin(contender, question, { ...this.#conditions, flush, seed: round + 1 });
+    return Trial.begin(contender, { ...this.#conditions, flush, seed: round + 1 });
   }
 }

@@ -44,7 +44,7 @@ export const owners: readonly Question[] = [1_000, 10_000, 100_000, 1_000_000].m
   name: 'owners',
   title: `one of ${count.toLocaleString('en')} owners, by Zipf's law`,
   quick: false,
-  stays: true,
+  stays: `${count} owners`,
   suits: (contender) => everyone(contender) && contender.kind === 'ours' && contender.caches,
   begin: ({ random }) => {
     const rank = zipf(count, random);

@@ -13,11 +13,25 @@ export interface Question {
   readonly quick: boolean;
   /** Default 32. Each waits for its answer before it asks again. */
   readonly connections?: number;
-  /** Default false. Its gateways run until its last round, and what each has stored in Redis is there for the next: what takes minutes is filled once. */
-  readonly stays?: boolean;
+  /**
+   * Default: each measurement has a gateway of its own. Else one gateway answers all variants with the same name here, until the last round, and what it
+   * has stored in Redis is there for the next: what takes minutes is filled once.
+   */
+  readonly stays?: string;
+  /** Default false. Contenders have all their rounds one after the other, instead of turns in each round: where gateways that stay would disturb each other. */
+  readonly alone?: boolean;
+  /** Seconds for which a gateway is asked beforehand, with what happens beside. */
+  readonly warming?: Warming;
   suits(contender: Contender): boolean;
   /** Called once per gateway. */
   begin(on: Stage): Workload;
+}
+
+export interface Warming {
+  /** Before its first measurement; default: half as long as that, and at least two. */
+  readonly first: number;
+  /** Before each later one of a gateway that stays; default: a quarter. */
+  readonly again: number;
 }
 
 export interface Stage {
@@ -31,7 +45,7 @@ export interface Workload {
   next(): Query;
   /** Asked once each, before anything is measured, of contenders that keep what they have read. */
   readonly fill?: Iterable<Query>;
-  /** Begins what happens beside the reads. Resolves with what ends it; rejections there fail the measurement. */
+  /** Begins what happens beside the reads, warming included. Resolves with what ends it; rejections there fail the measurement. */
   readonly beside?: () => Promise<() => Promise<void>>;
   /** Asks for what has changed: at the end the answers must show it. Only where something changes. */
   readonly changed?: (owner: string) => Query;
