@@ -19,24 +19,31 @@ const maxReasonLength = 200;
 /** Handles a message until that succeeds: true when it is done with, false when `ended` aborted before. Never rejects. */
 export function deliver(message: IncomingMessage, receiver: Receiver, ended: AbortSignal): Promise<boolean> {
   const { routingKey, messageId } = message;
-  const log = receiver.log.child({ routingKey, messageId });
-  return retry(() => handleOrDeadLetter(message, { ...receiver, log }), { what: 'handling a message', log, ended });
+  return retry(() => handleOrDeadLetter(message, receiver), { what: 'handling a message', about: { routingKey, messageId }, log: receiver.log, ended });
 }
 
 /** Calls `onMissing` until that succeeds: true when it has, or there is none; false when `ended` aborted before. Never rejects. */
 export function tellMissing(subscription: Subscription, { log, ended }: { log: Logger; ended: AbortSignal }): Promise<boolean> {
-  return retry(async () => subscription.onMissing?.(), { what: 'acting on a missing queue', log, ended });
+  return retry(async () => subscription.onMissing?.(), { what: 'acting on a missing queue', about: {}, log, ended });
 }
 
-async function retry(work: () => Promise<void>, { what, log, ended }: { what: string; log: Logger; ended: AbortSignal }): Promise<boolean> {
+interface Retry {
+  what: string;
+  /** For each line of the log. A logger of its own per message would cost more than most handlers. */
+  about: Pick<Partial<IncomingMessage>, 'routingKey' | 'messageId'>;
+  log: Logger;
+  ended: AbortSignal;
+}
+
+async function retry(work: () => Promise<void>, { what, about, log, ended }: Retry): Promise<boolean> {
   for (let attempt = 1; !ended.aborted; attempt += 1) {
     try {
       await work();
-      if (attempt > 1) log.info({ attempt }, `${what} succeeded after all`);
+      if (attempt > 1) log.info({ ...about, attempt }, `${what} succeeded after all`);
       return true;
     } catch (error) {
       // One line for all tries: the further ones say the same.
-      log[attempt === 1 ? 'warn' : 'debug']({ err: error, attempt }, `${what} failed, it is tried again`);
+      log[attempt === 1 ? 'warn' : 'debug']({ ...about, err: error, attempt }, `${what} failed, it is tried again`);
     }
     await pause(backoffMs(attempt, retryBackoff), ended);
   }
@@ -50,7 +57,7 @@ async function handleOrDeadLetter(message: IncomingMessage, { handle, deadLetter
     if (!(error instanceof UnreadableMessage)) throw error;
     const reason = oneLine(error.message);
     await deadLetter?.(message, reason);
-    log.warn({ reason }, deadLetter ? 'cannot read a message, it is dead-lettered' : 'cannot read a message, it is dropped');
+    log.warn({ routingKey: message.routingKey, messageId: message.messageId, reason }, deadLetter ? 'cannot read a message, it is dead-lettered' : 'cannot read a message, it is dropped');
   }
 }
 

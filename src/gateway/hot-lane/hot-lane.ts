@@ -165,16 +165,20 @@ function lengthOf([only]: readonly Asked[]): number {
   return only && 'ids' in only && only.root.kind === 'users' ? only.ids.length : 0;
 }
 
-/** @throws Error when something is not in this process, or the answer has an error. */
-function textNow(asked: Asked, now: Now): string {
-  if ('media' in asked) return dataText(asked.root.key + listText(asked.root.fields, now.reads.find(asked.media.entry)?.value ?? refuse()));
+/** Undefined when something is not in this process: too often to be told by an error, which costs as much as a hot answer. @throws Error when the answer has an error. */
+function textNow(asked: Asked, now: Now): string | undefined {
+  if ('media' in asked) {
+    const copy = now.reads.find(asked.media.entry);
+    return copy && dataText(asked.root.key + listText(asked.root.fields, copy.value));
+  }
   if (!('ids' in asked)) return dataText(asked.root.text);
   const { root, ids } = asked;
   const isUser = root.kind !== 'product';
   let models = '';
   for (const id of ids) {
-    if (models !== '') models += ',';
-    models += root.fields.textNow(id, isUser, now);
+    const model = root.fields.textNow(id, isUser, now);
+    if (model === undefined) return undefined;
+    models += models === '' ? model : `,${model}`;
   }
   return dataText(root.key + (root.kind === 'users' ? `[${models}]` : models));
 }

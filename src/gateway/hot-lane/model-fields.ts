@@ -85,18 +85,24 @@ export class ModelFields {
     return `${text}}`;
   }
 
-  /** Of a user, or of a model that is its id. @throws Error when the answer has an error, or something is not in this process. */
-  textNow(id: string, isUser: boolean, now: Now): string {
-    const found = this.#ready.get(id);
-    const { user, text } = found && isStill(found, now) ? found : this.#makeNow(id, isUser, now);
-    if (user) now.used.push(user);
-    return text;
+  /** Of a user, or of a model that is its id. Undefined when something is not in this process. @throws Error when the answer has an error. */
+  textNow(id: string, isUser: boolean, now: Now): string | undefined {
+    const known = this.#ready.get(id);
+    const ready = known && isStill(known, now) ? known : this.#makeNow(id, isUser, now);
+    if (ready?.user) now.used.push(ready.user);
+    return ready?.text;
   }
 
-  #makeNow(id: string, isUser: boolean, { users, reads }: Now): Ready {
-    const user = isUser ? (users.peek(id) ?? refuse()) : undefined;
-    const model = user ? (user.user ?? refuse()) : { id };
-    const found = this.asked(model).map(({ entry: key }) => ({ key, copy: reads.find(key) ?? refuse() }));
+  #makeNow(id: string, isUser: boolean, { users, reads }: Now): Ready | undefined {
+    const user = isUser ? users.peek(id) : undefined;
+    const model = isUser ? user?.user : { id };
+    if (!model) return undefined;
+    const found: KeyedCopy<ModelMedia>[] = [];
+    for (const { entry: key } of this.asked(model)) {
+      const copy = reads.find(key);
+      if (!copy) return undefined;
+      found.push({ key, copy });
+    }
     let next = 0;
     const text = this.textOf(model, () => found[next++]?.copy.value);
     const ready = { user, found, text, uses: 0 };
