@@ -117,8 +117,11 @@ export interface CacheStore {
    * turn; the values do not travel. Says nothing of their times, which went with them. Never rejects: false when it is not known.
    */
   confirm(values: readonly StoredValue[]): Promise<boolean>;
-  /** One round trip for all; per fill, in order, whether it was accepted and ended the lease. Never rejects: what is not confirmed was not accepted. */
-  fill(fills: readonly Fill[]): Promise<boolean[]>;
+  /**
+   * One round trip for all; per fill, in order, the generation that it was stored in, or undefined when it was not accepted. An accepted fill has ended
+   * its lease. Never rejects: what is not confirmed was not accepted.
+   */
+  fill(fills: readonly Fill[]): Promise<(string | undefined)[]>;
   /** Gives leases back that will not be filled, so that the next reader gets them at once. Idempotent, never rejects, best effort. */
   release(requests: readonly LeaseRequest[]): Promise<void>;
   /**

@@ -6,6 +6,7 @@
 import { asError } from '../runtime/as-error.js';
 import type { CacheEvent } from './cache-events.js';
 import type { CacheStore, EntryKey, Fill, LeaseRequest, Stored } from './cache-store.js';
+import { KeptLoads, type LoadKeeper } from './kept-loads.js';
 import type { Time } from './time.js';
 
 /** How values are kept as text. `decode` throws on anything it does not know; the entry is then a miss. */
@@ -17,6 +18,8 @@ export interface Codec<V> {
 export interface FlightsOptions<V> {
   store: Pick<CacheStore, 'fill' | 'release' | 'watch'>;
   codec: Codec<V>;
+  /** Undefined where no copies are kept, or none may be believed now. */
+  local: () => LoadKeeper<V> | undefined;
   /** One call to the origin; answers in the order of the keys. Never rejects. */
   load: (keys: readonly EntryKey[]) => Promise<readonly (V | Error)[]>;
   /** Milliseconds that a value may be served for, without jitter. */
@@ -106,16 +109,19 @@ export class Flights<V> {
     return { loaded, landed };
   }
 
-  /** What was loaded is not kept until it is stored, unless somebody waits for that: so neither `await` nor a function here may hold it. */
+  /** What was loaded is not held until it is stored, unless somebody waits for that or it becomes a copy: so neither `await` nor a function here may hold it. */
   #land(leased: readonly Leased[], values: readonly (V | Error)[], { startedAt, isAwaited }: { startedAt: number; isAwaited: boolean }): Promise<Landings<V>> {
-    const { store, time } = this.#options;
-    const waitedMs = time.now() - startedAt;
+    const { store, local, time } = this.#options;
+    const now = time.now();
     const sent: Fill[] = [];
+    const kept = new KeptLoads(local(), now);
     const places: number[] = [];
     const released: LeaseRequest[] = [];
     for (const [index, item] of leased.entries()) {
-      const fill = this.#fill(item, values[index] ?? noLanding.error, waitedMs);
+      const value = values[index] ?? noLanding.error;
+      const fill = this.#fill(item, value, now - startedAt);
       if (fill) {
+        kept.begin(sent.length, fill, value);
         places.push(index);
         sent.push(fill);
       } else released.push(item.request);
@@ -123,15 +129,18 @@ export class Flights<V> {
     const filling = sent.length > 0 ? store.fill(sent) : [];
     const releasing = released.length > 0 ? store.release(released) : undefined;
     const landings = isAwaited ? this.#landings(leased, values) : nobodyAsks;
-    return Promise.all([filling, releasing]).then(([accepted]) => landings(this.#stored(leased, places, accepted)));
+    return Promise.all([filling, releasing]).then(([accepted]) => {
+      kept.end(accepted);
+      return landings(this.#stored(leased, places, accepted));
+    });
   }
 
   /** The places of those that were accepted, among them all. */
-  #stored(leased: readonly Leased[], places: readonly number[], accepted: readonly boolean[]): ReadonlySet<number> {
+  #stored(leased: readonly Leased[], places: readonly number[], accepted: readonly (string | undefined)[]): ReadonlySet<number> {
     const stored = new Set<number>();
     for (const [nth, index] of places.entries()) {
       const item = leased[index];
-      if (accepted[nth]) stored.add(index);
+      if (accepted[nth] !== undefined) stored.add(index);
       else if (item) this.#options.observe({ type: 'fill-refused', key: item.key });
     }
     return stored;

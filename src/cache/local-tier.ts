@@ -1,7 +1,7 @@
 /**
  * Copies of stored values in this process, decoded and frozen: bounded, least recently used owners go first. Where they are not to be believed,
  * they spare the store the sending, and this process the decoding, of what is still the same.
- * Invariants: a copy is made only of what was *read* from the store, with a stamp that was taken before that read was sent; it is served, as is
+ * Invariants: a copy is made only of what the store was asked for, or has accepted, with a stamp that was taken before that was sent; it is served, as is
  * whatever was made of it, only while nothing was announced since (the stamp is current), and only while the store is certain that all
  * announcements have been heard (store.isCoherent).
  */
@@ -20,6 +20,7 @@ export interface LocalTierOptions {
 
 export interface Copy<V> {
   readonly value: V;
+  /** Empty: not known. */
   readonly version: string;
   readonly loaded: number;
   readonly freshUntil: number;
@@ -30,10 +31,10 @@ export interface Copy<V> {
   readonly stamp: Stamp;
 }
 
-/** What a read has found. */
+/** What a read has found, or a fill has stored. */
 export interface FoundValue<V> {
   readonly value: V;
-  readonly hit: Hit;
+  readonly hit: Omit<Hit, 'kind' | 'refresh' | 'endMs'>;
   /** Milliseconds of the cache's clock. */
   readonly askedAt: number;
 }
@@ -51,19 +52,22 @@ type Copies<V> = ReadonlyMap<string, Copy<V>>;
 
 const copyOverheadBytes = 300;
 const bytesPerPlace = 64;
+const placesPerSighting = 16;
 const [minPlaceBits, maxPlaceBits] = [10, 24];
 
 export class LocalTier<V> implements StoreWatcher {
   readonly #store: LocalTierOptions['store'];
   readonly #now: () => number;
   readonly #owners: LRUCache<string, Copies<V>>;
-  readonly #reads = new Sightings();
+  /** Of owners: of what is believed, that they were loaded here; else that they were read. */
+  readonly #sightings: Sightings;
   readonly #stamps: Stamps;
 
   constructor({ store, maxBytes = 128_000_000, now }: LocalTierOptions) {
     this.#store = store;
     this.#now = now;
     this.#stamps = new Stamps(placesFor(maxBytes));
+    this.#sightings = new Sightings(placesFor(maxBytes) / placesPerSighting);
     this.#owners = new LRUCache<string, Copies<V>>({ maxSize: maxBytes, sizeCalculation: sizeOf });
     store.watch(this);
   }
@@ -111,7 +115,15 @@ export class LocalTier<V> implements StoreWatcher {
     return isCurrent ? stamp : undefined;
   }
 
-  /** Keeps what a read has found, unless something was announced meanwhile. */
+  /**
+   * Before what was loaded is sent to the store: an accepted fill says of its moment what a read would. Undefined: it is not to be kept. That is what is
+   * loaded here for the first time of late, which may never be asked for again, and would be held, for the garbage collector, until it is stored.
+   */
+  beginFill(key: EntryKey): Stamp | undefined {
+    return this.#sightings.see(key.owner) > 0 && this.#store.isCoherent(key.owner) ? this.#stamps.take(key) : undefined;
+  }
+
+  /** Keeps what a read has found, or a fill has stored, unless something was announced meanwhile. */
   admit(key: EntryKey, stamp: Stamp, found: FoundValue<V>): void {
     if (this.#stamps.isCurrent(stamp)) this.#keep(key, stamp, found);
   }
@@ -121,7 +133,7 @@ export class LocalTier<V> implements StoreWatcher {
    * worth its place, and who asks for the same again and again has kept what was made of it.
    */
   keepReread(key: EntryKey, found: FoundValue<V>): void {
-    if (this.#reads.see(key.owner) > 1) this.#keep(key, voidStamp, found);
+    if (this.#sightings.see(key.owner) > 1) this.#keep(key, voidStamp, found);
   }
 
   #keep(key: EntryKey, stamp: Stamp, { value, hit, askedAt }: FoundValue<V>): void {

@@ -101,7 +101,7 @@ export class MemoryStore implements CacheStore {
     );
   }
 
-  fill(fills: readonly Fill[]): Promise<boolean[]> {
+  fill(fills: readonly Fill[]): Promise<(string | undefined)[]> {
     return Promise.resolve(fills.map((fill) => this.#fill(fill)));
   }
 
@@ -168,14 +168,14 @@ export class MemoryStore implements CacheStore {
     return { kind: 'leased', takenOver: ownLease !== undefined, stale };
   }
 
-  #fill({ owner, collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }: Fill): boolean {
+  #fill({ owner, collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }: Fill): string | undefined {
     const generation = this.#generation();
     const { lease } = this.#field({ owner, collection });
-    if (lease?.token !== token || lease.generation !== generation) return false;
+    if (lease?.token !== token || lease.generation !== generation) return undefined;
     const now = this.#now();
     const value = { payload, version: token, generation, loaded: now - ageMs, freshUntil: now + freshMs, expires: now + ttlMs, end: now + endMs };
     this.#keep({ owner, collection }, { value });
-    return this.#owners.has(owner);
+    return this.#owners.has(owner) ? generation : undefined;
   }
 
   #grant({ owner, collection, token }: LeaseRequest): void {

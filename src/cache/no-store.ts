@@ -6,7 +6,7 @@ export const noStore: CacheStore = {
   state: 'ready',
   readOrLease: (requests: readonly LeaseRequest[]) => Promise.resolve(requests.map((): Lookup => ({ kind: 'bypass' }))),
   confirm: () => Promise.resolve(false),
-  fill: (fills) => Promise.resolve(fills.map(() => false)),
+  fill: (fills) => Promise.resolve(fills.map(() => undefined)),
   release: () => Promise.resolve(),
   invalidate: () => Promise.resolve(),
   purge: () => Promise.resolve(0),

@@ -50,7 +50,7 @@ export class ReadThrough<V> {
     this.#options = options;
     this.#time = time;
     const load = neverRejecting(options.load);
-    this.#flights = new Flights({ store, codec, load, ttlMs: (value) => this.#ttlMs(value), observe, time });
+    this.#flights = new Flights({ store, codec, local: () => this.#believedLocal(), load, ttlMs: (value) => this.#ttlMs(value), observe, time });
     this.#unfilled = new UnfilledLoads({ load, maxCalls: maxUnfilledCalls });
     this.#local = new LocalTier({ store, maxBytes: options.maxLocalBytes, now: () => time.now() });
     const drop = (owner: string, collection: string | undefined): void => this.#local.invalidated(owner, collection);

@@ -106,8 +106,8 @@ export class RedisStore implements CacheStore {
     });
   }
 
-  fill(fills: readonly Fill[]): Promise<boolean[]> {
-    return this.#fills.run(fills).then((answers) => perKey(answers, (reply) => reply === 1));
+  fill(fills: readonly Fill[]): Promise<(string | undefined)[]> {
+    return this.#fills.run(fills).then((answers) => perKey(answers, (reply, { generation }) => (reply === 1 ? generation : undefined)));
   }
 
   async release(requests: readonly LeaseRequest[]): Promise<void> {

@@ -31,11 +31,13 @@ describe('a copy in the process', () => {
   let cache: ReadThrough<Album>;
   let name: string;
   let last: CacheEvent | undefined;
-  /** Holds the answers of the store back while it is set. */
+  /** Hold the store's answers to reads and to fills back while they are set. */
   let answering: Promise<void> | undefined;
+  let filling: Promise<void> | undefined;
+  let refuses: boolean;
 
   beforeEach(() => {
-    [coherent, maxAgeMs, name, last, answering] = [true, Infinity, 'first', undefined, undefined];
+    [coherent, maxAgeMs, name, last, answering, filling, refuses] = [true, Infinity, 'first', undefined, undefined, undefined, false];
     clock = new Clock();
     data = new MemoryStore({ leaseMs: 5_000, now: () => clock.now() });
     store = withMethods(data, {
@@ -48,6 +50,15 @@ describe('a copy in the process', () => {
         const lookups = await data.readOrLease(requests, maxAge);
         await answering;
         return lookups;
+      },
+      fill: async (fills) => {
+        if (refuses) {
+          await data.release(fills);
+          return fills.map(() => undefined);
+        }
+        const accepted = await data.fill(fills);
+        await filling;
+        return accepted;
       },
     });
     cache = cacheOn(store);
@@ -86,12 +97,33 @@ describe('a copy in the process', () => {
     }
   };
 
-  it('is made of what was read from the store, never of what was filled', async () => {
+  it('is made of what was read from the store, not of what is loaded for the first time', async () => {
     expect(await sourceOf(avatars)).toBe('origin');
     await cache.stop();
     expect(await sourceOf(avatars)).toBe('store');
     expect(await sourceOf(avatars)).toBe('local');
     expect(await sourceOf(avatars)).toBe('local');
+  });
+
+  it('is made of what is loaded again, once the store has accepted it', async () => {
+    await copied(avatars);
+    await cache.invalidate(avatars.owner, avatars.collection);
+    name = 'second';
+    expect(await sourceOf(avatars)).toBe('origin');
+    await cache.stop();
+    expect(await sourceOf(avatars)).toBe('local');
+    expect(await read(avatars)).toMatchObject({ name: 'second' });
+    expect(last).toMatchObject({ generation: expect.stringMatching(/^\S+$/) });
+  });
+
+  it('is not made of what is loaded again when the store refuses it', async () => {
+    await copied(avatars);
+    await cache.invalidate(avatars.owner, avatars.collection);
+    refuses = true;
+    await read(avatars);
+    await cache.stop();
+    refuses = false;
+    expect(await sourceOf(avatars)).toBe('origin');
   });
 
   it('is served without asking the store', async () => {
@@ -171,6 +203,22 @@ describe('a copy in the process', () => {
     announce();
     answer?.();
     await reading;
+    expect(await sourceOf(avatars)).toBe(verdict === 'is' ? 'local' : 'store');
+  });
+
+  it.each<['is' | 'is not', string, announce: () => void]>([
+    ['is not', 'its collection is invalidated', () => copies.invalidated('User:1', 'avatars')],
+    ['is not', 'announcements may have been missed', () => copies.lost()],
+    ['is', 'another collection is invalidated', () => copies.invalidated('User:1', 'images')],
+  ])('%s made of what is loaded again when, between the fill and its confirmation, %s', async (verdict, _event, announce) => {
+    await copied(avatars);
+    await cache.invalidate(avatars.owner, avatars.collection);
+    let confirm: (() => void) | undefined;
+    filling = new Promise((resolve) => (confirm = resolve));
+    await read(avatars);
+    announce();
+    confirm?.();
+    await cache.stop();
     expect(await sourceOf(avatars)).toBe(verdict === 'is' ? 'local' : 'store');
   });
 

@@ -24,7 +24,7 @@ describe('MemoryStore', () => {
     }
     const lookups = await store.readOrLease(Array.from({ length: 50 }, (_, index) => ({ owner: `owner ${index}`, collection: 'c', token: `again ${index}` })), Infinity);
     expect(lookups.filter(({ kind }) => kind === 'hit').length).toBeLessThan(10);
-    expect(await store.fill([{ owner: 'first', collection: 'c', token: 'first', payload: 'old', ttlMs: 60_000, freshMs: 60_000 }])).toEqual([false]);
+    expect(await store.fill([{ owner: 'first', collection: 'c', token: 'first', payload: 'old', ttlMs: 60_000, freshMs: 60_000 }])).toEqual([undefined]);
   });
 
   it('treats what was stored or leased in another generation as absent', async () => {
@@ -37,7 +37,7 @@ describe('MemoryStore', () => {
     await store.readOrLease([stored, leased], Infinity);
     await store.fill([{ ...stored, payload: 'value', ttlMs: 60_000, freshMs: 60_000 }]);
     generation = 'second';
-    expect(await store.fill([{ ...leased, payload: 'value', ttlMs: 60_000, freshMs: 60_000 }])).toEqual([false]);
+    expect(await store.fill([{ ...leased, payload: 'value', ttlMs: 60_000, freshMs: 60_000 }])).toEqual([undefined]);
     const none = { kind: 'leased', stale: undefined, takenOver: false };
     expect(await store.readOrLease([{ ...stored, token: 's2' }, { ...leased, token: 'l2' }], Infinity)).toEqual([none, none]);
   });
@@ -46,6 +46,6 @@ describe('MemoryStore', () => {
     const store = new MemoryStore({ leaseMs: 60_000, maxBytes: 1_000 });
     const request = { owner: 'o', collection: 'c', token: 't' };
     await store.readOrLease([request], Infinity);
-    expect(await store.fill([{ ...request, payload: 'x'.repeat(10_000), ttlMs: 60_000, freshMs: 60_000 }])).toEqual([false]);
+    expect(await store.fill([{ ...request, payload: 'x'.repeat(10_000), ttlMs: 60_000, freshMs: 60_000 }])).toEqual([undefined]);
   });
 });

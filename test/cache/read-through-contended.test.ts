@@ -68,7 +68,7 @@ describe('ReadThrough', () => {
       };
       return { counted: withMethods(store, { readOrLease }), asked: () => asked };
     }
-    const fillBy = (token: string, text: string): Promise<boolean[]> => bench.store.fill([{ ...avatar, token, payload: `text:${text}`, ttlMs: ttl, freshMs: ttl }]);
+    const fillBy = (token: string, text: string): ReturnType<CacheStore['fill']> => bench.store.fill([{ ...avatar, token, payload: `text:${text}`, ttlMs: ttl, freshMs: ttl }]);
 
     it('all readers of one process ask the store together, again and again, and share its answer', async () => {
       const { counted, asked } = await leasedStore();

@@ -15,7 +15,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'there is no compare-and-set: a fill is accepted without the lease',
     witness: 'a reader who asks three times, one writer',
-    patches: [{ file: 'memory-store.ts', original: 'if (lease?.token !== token || lease.generation !== generation) return false;', replacement: '' }],
+    patches: [{ file: 'memory-store.ts', original: 'if (lease?.token !== token || lease.generation !== generation) return undefined;', replacement: '' }],
   },
   {
     name: 'there is no lease: every reader loads',
@@ -37,7 +37,7 @@ export const mutants: readonly Mutant[] = [
       { file: 'memory-store.ts', original: 'if (this.#owners.has(owner)) this.#keepFields(owner, fields, eventId);', replacement: 'this.#keepFields(owner, fields, eventId);' },
       { file: 'memory-store.ts', original: 'const fieldOverheadBytes = 200;', replacement: 'const fieldOverheadBytes = 200;\nconst seen = new Map<string, number>();' },
       { file: 'memory-store.ts', original: "    this.#grant(request);\n    const stale", replacement: "    seen.set(request.token, this.#field({ owner: request.owner, collection: 'version' }).value?.loaded ?? 0);\n    this.#grant(request);\n    const stale" },
-      { file: 'memory-store.ts', original: 'if (lease?.token !== token || lease.generation !== generation) return false;', replacement: "if ((this.#field({ owner, collection: 'version' }).value?.loaded ?? 0) !== (seen.get(token) ?? 0)) return false;" },
+      { file: 'memory-store.ts', original: 'if (lease?.token !== token || lease.generation !== generation) return undefined;', replacement: "if ((this.#field({ owner, collection: 'version' }).value?.loaded ?? 0) !== (seen.get(token) ?? 0)) return undefined;" },
     ],
   },
   {
@@ -83,7 +83,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       { file: 'memory-store.ts', original: 'value?.generation === generation && now', replacement: 'value !== undefined && now' },
       { file: 'memory-store.ts', original: 'lease?.generation === generation ? lease', replacement: 'lease !== undefined ? lease' },
-      { file: 'memory-store.ts', original: ' || lease.generation !== generation) return false;', replacement: ') return false;' },
+      { file: 'memory-store.ts', original: ' || lease.generation !== generation) return undefined;', replacement: ') return undefined;' },
     ],
   },
   {
@@ -91,7 +91,7 @@ export const mutants: readonly Mutant[] = [
     witness: 'a failover loses an invalidation while somebody loads',
     patches: [
       { file: 'memory-store.ts', original: 'lease?.generation === generation ? lease', replacement: 'lease !== undefined ? lease' },
-      { file: 'memory-store.ts', original: ' || lease.generation !== generation) return false;', replacement: ') return false;' },
+      { file: 'memory-store.ts', original: ' || lease.generation !== generation) return undefined;', replacement: ') return undefined;' },
     ],
   },
   {
@@ -115,7 +115,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an expired value is served although it was invalidated meanwhile',
     witness: 'an entry has expired, the origin fails, and a reader joins a load that a writer has overtaken, while another process loads anew',
-    patches: [{ file: 'flights.ts', original: '      if (accepted[nth]) stored.add(index);', replacement: '      if (accepted[nth] || item?.stale) stored.add(index);' }],
+    patches: [{ file: 'flights.ts', original: '      if (accepted[nth] !== undefined) stored.add(index);', replacement: '      if (accepted[nth] !== undefined || item?.stale) stored.add(index);' }],
   },
   {
     name: 'own writes are not remembered while the store is away',
@@ -275,5 +275,15 @@ export const mutants: readonly Mutant[] = [
     name: 'a load from before the store was lost is stored when it is back',
     witness: 'an event is held while the store is away, and somebody loads across the outage',
     patches: [{ file: 'flights.ts', original: 'losses === this.#losses ?', replacement: 'losses <= this.#losses ?' }],
+  },
+  {
+    name: 'a copy of what was loaded is stamped once the store has confirmed it',
+    witness: 'what is loaded again is kept as a copy, a writer overtakes it, and more than δ passes',
+    patches: [{ file: 'kept-loads.ts', original: 'this.#local?.admit(fill, stamp,', replacement: 'this.#local?.admit(fill, this.#local.beginFill(fill) ?? stamp,' }],
+  },
+  {
+    name: 'a copy is made of what was loaded, whether the store has accepted it or not',
+    witness: 'what is loaded again is kept as a copy, a writer overtakes it, and more than δ passes',
+    patches: [{ file: 'kept-loads.ts', original: "const generation = accepted[nth];", replacement: "const generation = accepted[nth] ?? '';" }],
   },
 ];

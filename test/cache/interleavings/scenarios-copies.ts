@@ -141,6 +141,17 @@ export const copyScenarios: Readonly<Record<string, (world: World) => void>> = {
     world.timePasses('another while passes', 60, { after: 'A: probe arrives' });
     world.reader('two', gateway, { after: 'another while passes' });
   },
+  'what is loaded again is kept as a copy, a writer overtakes it, and more than δ passes': (world) => {
+    const gateway = world.process('A', { local: true });
+    world.reader('one', gateway);
+    world.writer('writer', world.process('B'), { after: 'A: fill is answered' });
+    world.reader('two', gateway, { after: 'B: invalidate is answered' });
+    world.writer('another', world.process('C'), { after: 'two asks' });
+    world.timePasses('a while passes', 60, { after: 'C: invalidate is answered' });
+    world.probe('A', { after: 'a while passes' });
+    world.timePasses('another while passes', 60, { after: 'A: probe arrives' });
+    world.reader('three', gateway, { after: 'another while passes' });
+  },
   'a copy, and a late answer whether its process has heard everything; one writer, and more than δ passes': (world) => {
     const gateway = world.process('A', { local: true });
     world.cached();

@@ -92,7 +92,7 @@ export class SharedStore {
         this.#call(client, {
           label: 'fill',
           effect: () => this.change(() => this.#replicated((server) => server.fill(fills))),
-          away: () => fills.map(() => false),
+          away: () => fills.map(() => undefined),
         }),
       release: (requests) => this.#call(client, release(requests)),
       invalidate: (owner, collection) => {

@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { join, resolve } from 'node:path';
 
 export interface Patch {
-  file: 'read-through.ts' | 'memory-store.ts' | 'flights.ts' | 'unfilled-loads.ts' | 'local-tier.ts' | 'time-lease.ts' | 'unconfirmed.ts' | 'receipts.ts';
+  file: 'read-through.ts' | 'memory-store.ts' | 'flights.ts' | 'unfilled-loads.ts' | 'local-tier.ts' | 'time-lease.ts' | 'unconfirmed.ts' | 'receipts.ts' | 'kept-loads.ts';
   /** Must stand in the file exactly once. */
   original: string;
   replacement: string;
