@@ -6,7 +6,6 @@ import type { Question } from './questions/question.js';
 export class Trials {
   readonly #conditions: Omit<Conditions, 'flush' | 'seed'>;
   readonly #staying = new Map<string, Trial>();
-  #isFirst = true;
 
   /** For one question with all its variants. */
   constructor(conditions: Omit<Conditions, 'flush' | 'seed'>) {
@@ -37,8 +36,7 @@ export class Trials {
   }
 
   async #begin(contender: Contender, question: Question, { round }: Turn): Promise<Trial> {
-    const flush = this.#isFirst || question.stays === undefined;
-    this.#isFirst = false;
+    const flush = question.stays === undefined || this.#staying.size === 0;
     return Trial.begin(contender, { ...this.#conditions, flush, seed: round + 1 });
   }
 }

@@ -87,6 +87,9 @@ export interface Fill extends LeaseRequest {
   readonly endMs?: number;
 }
 
+/** What a store says of a value that it has accepted. */
+export type Filled = Pick<Stored, 'version' | 'generation' | 'lastEventId'>;
+
 /** `unavailable`: out of reach at the moment; the store comes back by itself. */
 export type StoreState = 'ready' | 'unavailable';
 
@@ -118,10 +121,10 @@ export interface CacheStore {
    */
   confirm(values: readonly StoredValue[]): Promise<boolean>;
   /**
-   * One round trip for all; per fill, in order, the generation that it was stored in, or undefined when it was not accepted. An accepted fill has ended
-   * its lease. Never rejects: what is not confirmed was not accepted.
+   * One round trip for all; per fill, in order, what a hit would say of it, or undefined when it was not accepted. An accepted fill has ended its lease.
+   * Never rejects: what is not confirmed was not accepted.
    */
-  fill(fills: readonly Fill[]): Promise<(string | undefined)[]>;
+  fill(fills: readonly Fill[]): Promise<(Filled | undefined)[]>;
   /** Gives leases back that will not be filled, so that the next reader gets them at once. Idempotent, never rejects, best effort. */
   release(requests: readonly LeaseRequest[]): Promise<void>;
   /**

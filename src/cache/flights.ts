@@ -5,7 +5,7 @@
  */
 import { asError } from '../runtime/as-error.js';
 import type { CacheEvent } from './cache-events.js';
-import type { CacheStore, EntryKey, Fill, LeaseRequest, Stored } from './cache-store.js';
+import type { CacheStore, EntryKey, Fill, Filled, LeaseRequest, Stored } from './cache-store.js';
 import { KeptLoads, type LoadKeeper } from './kept-loads.js';
 import type { Time } from './time.js';
 
@@ -136,11 +136,11 @@ export class Flights<V> {
   }
 
   /** The places of those that were accepted, among them all. */
-  #stored(leased: readonly Leased[], places: readonly number[], accepted: readonly (string | undefined)[]): ReadonlySet<number> {
+  #stored(leased: readonly Leased[], places: readonly number[], accepted: readonly (Filled | undefined)[]): ReadonlySet<number> {
     const stored = new Set<number>();
     for (const [nth, index] of places.entries()) {
       const item = leased[index];
-      if (accepted[nth] !== undefined) stored.add(index);
+      if (accepted[nth]) stored.add(index);
       else if (item) this.#options.observe({ type: 'fill-refused', key: item.key });
     }
     return stored;

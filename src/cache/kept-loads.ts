@@ -2,11 +2,11 @@
  * Of what was loaded and is sent to the store, that which this process keeps as well, once it is stored.
  * Invariant: only what the store has accepted, with a stamp that was taken before it was sent.
  */
-import type { Fill } from './cache-store.js';
+import type { Fill, Filled } from './cache-store.js';
 import type { LocalTier } from './local-tier.js';
 import type { Stamp } from './stamps.js';
 
-export type LoadKeeper<V> = Pick<LocalTier<V>, 'beginFill' | 'admit'>;
+export type LoadKeeper<V> = Pick<LocalTier<V>, 'beginFill' | 'admitFilled'>;
 
 interface Sent<V> {
   /** Its place among the fills. */
@@ -33,14 +33,13 @@ export class KeptLoads<V> {
     if (stamp) this.#sent.push({ nth, fill, value, stamp });
   }
 
-  /** As the store has answered: the generation of each fill that it has accepted. */
-  end(accepted: readonly (string | undefined)[]): void {
+  /** As the store has answered. */
+  end(accepted: readonly (Filled | undefined)[]): void {
     for (const { nth, fill, value, stamp } of this.#sent) {
-      const generation = accepted[nth];
-      if (generation === undefined) continue;
+      const filled = accepted[nth];
+      if (!filled) continue;
       const { payload, ageMs = 0, ttlMs, freshMs } = fill;
-      const hit = { payload, version: '', ageMs, ttlMs, freshMs, generation, lastEventId: undefined };
-      this.#local?.admit(fill, stamp, { value, hit, askedAt: this.#sentAt });
+      this.#local?.admitFilled(fill, stamp, { value, stored: { payload, ageMs, ttlMs, freshMs, ...filled }, askedAt: this.#sentAt });
     }
   }
 }

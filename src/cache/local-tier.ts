@@ -7,7 +7,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import { Sightings } from '../runtime/sightings.js';
-import type { CacheStore, EntryKey, Hit, Lookup, StoreWatcher } from './cache-store.js';
+import { entryId, type CacheStore, type EntryKey, type Hit, type Lookup, type StoreWatcher } from './cache-store.js';
 import { Stamps, voidStamp, type Stamp } from './stamps.js';
 
 export interface LocalTierOptions {
@@ -20,7 +20,6 @@ export interface LocalTierOptions {
 
 export interface Copy<V> {
   readonly value: V;
-  /** Empty: not known. */
   readonly version: string;
   readonly loaded: number;
   readonly freshUntil: number;
@@ -34,7 +33,7 @@ export interface Copy<V> {
 /** What a read has found, or a fill has stored. */
 export interface FoundValue<V> {
   readonly value: V;
-  readonly hit: Omit<Hit, 'kind' | 'refresh' | 'endMs'>;
+  readonly stored: Omit<Hit, 'kind' | 'refresh' | 'endMs'>;
   /** Milliseconds of the cache's clock. */
   readonly askedAt: number;
 }
@@ -52,14 +51,14 @@ type Copies<V> = ReadonlyMap<string, Copy<V>>;
 
 const copyOverheadBytes = 300;
 const bytesPerPlace = 64;
-const placesPerSighting = 16;
+const placesPerSighting = 4;
 const [minPlaceBits, maxPlaceBits] = [10, 24];
 
 export class LocalTier<V> implements StoreWatcher {
   readonly #store: LocalTierOptions['store'];
   readonly #now: () => number;
   readonly #owners: LRUCache<string, Copies<V>>;
-  /** Of owners: of what is believed, that they were loaded here; else that they were read. */
+  /** Of what is believed, that it was loaded here; else of owners, that they were read. */
   readonly #sightings: Sightings;
   readonly #stamps: Stamps;
 
@@ -120,10 +119,20 @@ export class LocalTier<V> implements StoreWatcher {
    * loaded here for the first time of late, which may never be asked for again, and would be held, for the garbage collector, until it is stored.
    */
   beginFill(key: EntryKey): Stamp | undefined {
-    return this.#sightings.see(key.owner) > 0 && this.#store.isCoherent(key.owner) ? this.#stamps.take(key) : undefined;
+    return this.#sightings.see(entryId(key)) > 0 && this.#store.isCoherent(key.owner) ? this.#stamps.take(key) : undefined;
   }
 
-  /** Keeps what a read has found, or a fill has stored, unless something was announced meanwhile. */
+  /**
+   * Keeps what the store has accepted, unless something was announced since the stamp was taken. Who read meanwhile may have found an older value, which
+   * was too old to be believed when the load began, and is not any more: what was made of that ends.
+   */
+  admitFilled(key: EntryKey, stamp: Stamp, found: FoundValue<V>): void {
+    if (!this.#stamps.isCurrent(stamp)) return;
+    this.#stamps.end(key);
+    this.#keep(key, this.#stamps.take(key), found);
+  }
+
+  /** Keeps what a read has found, unless something was announced meanwhile. */
   admit(key: EntryKey, stamp: Stamp, found: FoundValue<V>): void {
     if (this.#stamps.isCurrent(stamp)) this.#keep(key, stamp, found);
   }
@@ -136,8 +145,8 @@ export class LocalTier<V> implements StoreWatcher {
     if (this.#sightings.see(key.owner) > 1) this.#keep(key, voidStamp, found);
   }
 
-  #keep(key: EntryKey, stamp: Stamp, { value, hit, askedAt }: FoundValue<V>): void {
-    const { version, payload, ageMs, ttlMs, freshMs, generation, lastEventId } = hit;
+  #keep(key: EntryKey, stamp: Stamp, { value, stored, askedAt }: FoundValue<V>): void {
+    const { version, payload, ageMs, ttlMs, freshMs, generation, lastEventId } = stored;
     if (freshMs <= 0) return;
     // From when it was asked for: its times run in the store since some moment after that.
     this.#set(key, {

@@ -11,6 +11,7 @@ import {
   type Cause,
   type EntryKey,
   type Fill,
+  type Filled,
   type LeaseRequest,
   type Lookup,
   type Stored,
@@ -101,7 +102,7 @@ export class MemoryStore implements CacheStore {
     );
   }
 
-  fill(fills: readonly Fill[]): Promise<(string | undefined)[]> {
+  fill(fills: readonly Fill[]): Promise<(Filled | undefined)[]> {
     return Promise.resolve(fills.map((fill) => this.#fill(fill)));
   }
 
@@ -168,14 +169,15 @@ export class MemoryStore implements CacheStore {
     return { kind: 'leased', takenOver: ownLease !== undefined, stale };
   }
 
-  #fill({ owner, collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }: Fill): string | undefined {
+  #fill({ owner, collection, token, payload, ttlMs, freshMs, ageMs = 0, endMs = ttlMs + this.#staleMs }: Fill): Filled | undefined {
     const generation = this.#generation();
     const { lease } = this.#field({ owner, collection });
     if (lease?.token !== token || lease.generation !== generation) return undefined;
     const now = this.#now();
     const value = { payload, version: token, generation, loaded: now - ageMs, freshUntil: now + freshMs, expires: now + ttlMs, end: now + endMs };
     this.#keep({ owner, collection }, { value });
-    return this.#owners.has(owner) ? generation : undefined;
+    const kept = this.#owners.peek(owner);
+    return kept && { version: token, generation, lastEventId: kept.lastEventId };
   }
 
   #grant({ owner, collection, token }: LeaseRequest): void {

@@ -187,8 +187,8 @@ export class ReadThrough<V> {
     try {
       const value = this.#options.codec.decode(hit.payload);
       round.hit({ key, id }, value, { hit, stamp, askedAt });
-      if (stamp) this.#local.admit(key, stamp, { value, hit, askedAt });
-      else if (!this.#areCopiesBelieved) this.#local.keepReread(key, { value, hit, askedAt });
+      if (stamp) this.#local.admit(key, stamp, { value, stored: hit, askedAt });
+      else if (!this.#areCopiesBelieved) this.#local.keepReread(key, { value, stored: hit, askedAt });
       return true;
     } catch {
       round.observe({ type: 'undecodable', key });

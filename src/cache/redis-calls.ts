@@ -177,12 +177,15 @@ function perKeyOf(reply: unknown): unknown {
   return each;
 }
 
-/** Where a reply has one element per key: what `read` makes of each, in the order of the list that was asked about. `reply` may be an Error. */
-export function perKey<R>(answers: readonly Answer[], read: (reply: unknown, dataSet: DataSet) => R): R[] {
+/** Where a reply has one element per key: what `read` makes of each, in the order of the list that was asked about. `reply` may be an Error; `index`: in that list. */
+export function perKey<R>(answers: readonly Answer[], read: (reply: unknown, dataSet: DataSet, index: number) => R): R[] {
   const results: R[] = [];
   for (const { count, indexes, reply, first, dataSet } of answers) {
     const each: readonly unknown[] | undefined = Array.isArray(reply) ? reply : undefined;
-    for (let place = 0; place < count; place += 1) results[indexes?.[place] ?? place] = read(each ? each[first + place] : reply, dataSet);
+    for (let place = 0; place < count; place += 1) {
+      const index = indexes?.[place] ?? place;
+      results[index] = read(each ? each[first + place] : reply, dataSet, index);
+    }
   }
   return results;
 }

@@ -2,7 +2,8 @@
  * What Redis answers, as the contract of the store has it. What is not understood of a read is a bypass.
  * The replies of reads are checked by hand: they are on the way of every read.
  */
-import type { Hit, Lookup } from './cache-store.js';
+import type { Filled, Hit, Lookup } from './cache-store.js';
+import type { DataSet } from './redis-calls.js';
 
 const same: Lookup = { kind: 'same' };
 const leased: Lookup = { kind: 'leased', takenOver: false, stale: undefined };
@@ -43,6 +44,12 @@ function toHit([version, payload, text]: readonly unknown[], generation: string)
     freshMs: Number(said[4]),
     refresh: said[5] === '1',
   };
+}
+
+/** Of a fill by this load; undefined: it was not accepted. */
+export function toFilled(reply: unknown, { generation, tag }: DataSet, token: string): Filled | undefined {
+  if (reply !== 1 && typeof reply !== 'string') return undefined;
+  return { version: `${tag}|${token}|`, generation, lastEventId: reply === 1 ? undefined : reply };
 }
 
 /** What an operator is shown of an entry. Times are milliseconds. */

@@ -99,14 +99,17 @@ return forEach(4, 1, function(key, at)
 end)
 `);
 
-/** ARGV: tag; per key: `<token>|<ttl>|<fresh>|<age>|<end>|<collection>` with times in ms, payload. Answers per key 1 when accepted. The lease ends with the fill, also with one that found no room. */
+/**
+ * ARGV: tag; per key: `<token>|<ttl>|<fresh>|<age>|<end>|<collection>` with times in ms, payload. Answers per key 0, or when it is accepted the event id, or 1.
+ * The lease ends with the fill, also with one that found no room.
+ */
 export const fill = script(`${library}
 local tag, ms = ARGV[1], now()
 return forEach(1, 2, function(key, at)
   local token, ttl, fresh, age, finish, collection = string.match(ARGV[at + 1], '^([^|]*)|(%d+)|(%d+)|(%d+)|(%d+)|(.*)$')
-  local held = redis.pcall('HGET', key, 'l:' .. collection)
-  if failed(held) then return 0 end
-  local leaseTag, leaseToken = string.match(held or '', '^([^|]*)|%d+|(.*)$')
+  local fields = redis.pcall('HMGET', key, 'l:' .. collection, 'i')
+  if failed(fields) then return 0 end
+  local leaseTag, leaseToken = string.match(fields[1] or '', '^([^|]*)|%d+|(.*)$')
   if leaseTag ~= tag or leaseToken ~= token then return 0 end
   local stored = string.format('%s|%s|%.0f|%.0f|%.0f|%.0f', tag, token, ms - age, ms + fresh, ms + ttl, ms + finish)
   if failed(redis.pcall('HSET', key, 'v:' .. collection, stored, 'p:' .. collection, ARGV[at + 2], 'l:' .. collection, '')) then
@@ -114,7 +117,7 @@ return forEach(1, 2, function(key, at)
     return 0
   end
   redis.call('PEXPIRE', key, finish, 'GT')
-  return 1
+  return fields[2] or 1
 end)
 `);
 

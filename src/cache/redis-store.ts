@@ -5,10 +5,10 @@
 import type { Logger } from '../runtime/logger.js';
 import type { RedisAddress } from '../runtime/redis-address.js';
 import { announcementOf, everything, readAnnouncement } from './announcement.js';
-import { maxCollectionsPerOwner, type CacheStore, type Cause, type Fill, type LeaseRequest, type Lookup, type StoredValue, type StoreState, type StoreWatcher } from './cache-store.js';
+import { maxCollectionsPerOwner, type CacheStore, type Cause, type Fill, type Filled, type LeaseRequest, type Lookup, type StoredValue, type StoreState, type StoreWatcher } from './cache-store.js';
 import { itemsOf, perKey, RedisCalls, type DataSet, type Servers } from './redis-calls.js';
 import type { RedisNode } from './redis-node.js';
-import { peeked, toLookup, type Peeked } from './redis-replies.js';
+import { peeked, toFilled, toLookup, type Peeked } from './redis-replies.js';
 import { RecentInvalidations, type Invalidation } from './recent-invalidations.js';
 import * as scripts from './redis-scripts.js';
 import { connectTopology, type RedisTopology } from './redis-topology.js';
@@ -106,8 +106,10 @@ export class RedisStore implements CacheStore {
     });
   }
 
-  fill(fills: readonly Fill[]): Promise<(string | undefined)[]> {
-    return this.#fills.run(fills).then((answers) => perKey(answers, (reply, { generation }) => (reply === 1 ? generation : undefined)));
+  fill(fills: readonly Fill[]): Promise<(Filled | undefined)[]> {
+    // Not the fills, which would be held until they are stored.
+    const tokens = fills.map(({ token }) => token);
+    return this.#fills.run(fills).then((answers) => perKey(answers, (reply, dataSet, index) => toFilled(reply, dataSet, tokens[index] ?? '')));
   }
 
   async release(requests: readonly LeaseRequest[]): Promise<void> {

@@ -9,7 +9,7 @@ const countMask = 3;
 
 export class Sightings {
   readonly #count: number;
-  /** Made with the first sighting: where nothing is counted, half a megabyte would be cleared for nothing. */
+  /** Made with the first sighting: where nothing is counted, they would be cleared for nothing. */
   #places: Int32Array | undefined;
 
   /** `places`: a power of two. Of two names at the same place, one is forgotten, or seldom taken for the other. */

@@ -280,7 +280,7 @@ describe('the copies in a process', () => {
   const copy = (tier: LocalTier<string>, key: EntryKey, payload = ''): void => {
     const { stamp } = tier.begin(key, true);
     if (!stamp) throw new Error('no stamp');
-    tier.admit(key, stamp, { value: payload, hit: hit(payload), askedAt: 0 });
+    tier.admit(key, stamp, { value: payload, stored: hit(payload), askedAt: 0 });
   };
   const ownersKept = (tier: LocalTier<string>, count: number): number[] => Array.from({ length: count }, (_, index) => index).filter((index) => tier.get(`User:${index}`, 'c'));
 
@@ -322,6 +322,19 @@ describe('the copies in a process', () => {
     const reading = tier.begin(key, true);
     tier.found(reading, { kind: 'same' });
     expect(tier.get(key.owner, key.collection)).toMatchObject({ value: '' });
+  });
+
+  it('of what the store has accepted end what was made of what was read meanwhile', () => {
+    const tier = tierOf({ maxBytes: 100_000 });
+    const key = { owner: 'User:0', collection: 'c' };
+    tier.beginFill(key);
+    const stamp = tier.beginFill(key);
+    copy(tier, key, 'older');
+    const older = tier.get(key.owner, key.collection);
+    if (!stamp || !older) throw new Error('nothing to begin with');
+    tier.admitFilled(key, stamp, { value: 'newer', stored: hit('newer'), askedAt: 0 });
+    expect(tier.get(key.owner, key.collection)).toMatchObject({ value: 'newer' });
+    expect(tier.holds(older, key.owner, 0)).toBe(false);
   });
 
   it('are held until something is announced of them, whatever becomes of the others and of their own place', () => {

@@ -49,7 +49,7 @@ export function usersOf(store: () => RedisStore): {
     cached: async (owner, payload) => {
       const token = `fill ${Math.random()}`;
       await waitFor(async () => (await read(owner, token)) === 'leased', { what: `the lease on ${owner}`, timeoutMs: 30_000 });
-      expect(await store().fill([filled(owner, token, payload)])).toEqual([expect.any(String)]);
+      expect(await store().fill([filled(owner, token, payload)])).toEqual([expect.any(Object)]);
     },
     invalidated: (owner) =>
       waitFor(

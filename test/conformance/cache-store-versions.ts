@@ -28,11 +28,24 @@ export function describeVersions(name: string, start: () => Promise<StoreHarness
     const stored = async (key: EntryKey, { payload = 'value', freshMs = 60_000 } = {}): Promise<StoredValue> => {
       const token = nextToken();
       await store.readOrLease([{ ...key, token }], Infinity);
-      expect(await store.fill([{ ...key, token, payload, ttlMs: 60_000, freshMs }])).toEqual([expect.any(String)]);
+      expect(await store.fill([{ ...key, token, payload, ttlMs: 60_000, freshMs }])).toEqual([expect.any(Object)]);
       const lookup = await read(key);
       if (lookup?.kind !== 'hit') throw new Error(`not stored: ${lookup?.kind}`);
       return { ...key, version: lookup.version };
     };
+
+    it('say of an accepted fill what a hit says of it, the last event included', async () => {
+      for (const eventId of [undefined, 'event-7']) {
+        const key = nextKey();
+        await stored(key);
+        await store.invalidate(key.owner, key.collection, { eventId });
+        const token = nextToken();
+        await store.readOrLease([{ ...key, token }], Infinity);
+        const [filled] = await store.fill([{ ...key, token, payload: 'value', ttlMs: 60_000, freshMs: 60_000 }]);
+        expect(filled).toMatchObject({ lastEventId: eventId });
+        expect(await read(key)).toMatchObject({ kind: 'hit', ...filled });
+      }
+    });
 
     it('confirm values as long as they are stored, and never again', async () => {
       const [one, two] = [nextKey(), nextKey('')];

@@ -32,7 +32,7 @@ export function describeCacheStoreWatching(name: string, start: () => Promise<St
     const cached = async (owner: string): Promise<void> => {
       const key = { owner, collection: 'avatars', token: `token of ${owner}` };
       await store.readOrLease([key], Infinity);
-      expect(await store.fill([{ ...key, payload: 'value', ttlMs: 60_000, freshMs: 60_000 }])).toEqual([expect.any(String)]);
+      expect(await store.fill([{ ...key, payload: 'value', ttlMs: 60_000, freshMs: 60_000 }])).toEqual([expect.any(Object)]);
     };
     const isCached = async (owner: string): Promise<boolean> => {
       const [lookup] = await store.readOrLease([{ owner, collection: 'avatars', token: 'looks' }], Infinity);

@@ -177,7 +177,7 @@ export function describeCacheStore(name: string, start: () => Promise<StoreHarne
       await store.fill([{ ...key, token: first, payload: 'old', ttlMs: 60_000, freshMs: 0 }]);
       expect(await read(owner, 'avatars', second)).toMatchObject({ kind: 'hit', payload: 'old', refresh: true, freshMs: 0 });
       expect(await read(owner, 'avatars')).toMatchObject({ kind: 'hit', payload: 'old', refresh: false });
-      expect(await store.fill([{ ...key, token: second, payload: 'new', ttlMs: 60_000, freshMs: 0 }])).toEqual([expect.any(String)]);
+      expect(await store.fill([{ ...key, token: second, payload: 'new', ttlMs: 60_000, freshMs: 0 }])).toEqual([expect.any(Object)]);
       const third = nextToken();
       expect(await read(owner, 'avatars', third)).toMatchObject({ kind: 'hit', payload: 'new', refresh: true });
       await store.invalidate(owner, 'avatars');

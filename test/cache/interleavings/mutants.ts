@@ -115,7 +115,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an expired value is served although it was invalidated meanwhile',
     witness: 'an entry has expired, the origin fails, and a reader joins a load that a writer has overtaken, while another process loads anew',
-    patches: [{ file: 'flights.ts', original: '      if (accepted[nth] !== undefined) stored.add(index);', replacement: '      if (accepted[nth] !== undefined || item?.stale) stored.add(index);' }],
+    patches: [{ file: 'flights.ts', original: '      if (accepted[nth]) stored.add(index);', replacement: '      if (accepted[nth] || item?.stale) stored.add(index);' }],
   },
   {
     name: 'own writes are not remembered while the store is away',
@@ -194,7 +194,7 @@ export const mutants: readonly Mutant[] = [
           round.loaded(read, value);
           const times = { ageMs: 0, ttlMs: 1_000_000, freshMs: 1_000_000 };
           const { stamp } = this.#local.begin(read.key, true);
-          if (stamp) this.#local.admit(read.key, stamp, { value, askedAt: 0, hit: { kind: 'hit', version: '', payload: '', endMs: 1_000_000, generation: '', lastEventId: undefined, refresh: false, ...times } });
+          if (stamp) this.#local.admit(read.key, stamp, { value, askedAt: 0, stored: { kind: 'hit', version: '', payload: '', endMs: 1_000_000, generation: '', lastEventId: undefined, refresh: false, ...times } });
         }`,
       },
     ],
@@ -279,11 +279,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a copy of what was loaded is stamped once the store has confirmed it',
     witness: 'what is loaded again is kept as a copy, a writer overtakes it, and more than δ passes',
-    patches: [{ file: 'kept-loads.ts', original: 'this.#local?.admit(fill, stamp,', replacement: 'this.#local?.admit(fill, this.#local.beginFill(fill) ?? stamp,' }],
+    patches: [{ file: 'kept-loads.ts', original: 'this.#local?.admitFilled(fill, stamp,', replacement: 'this.#local?.admitFilled(fill, this.#local.beginFill(fill) ?? stamp,' }],
   },
   {
     name: 'a copy is made of what was loaded, whether the store has accepted it or not',
     witness: 'what is loaded again is kept as a copy, a writer overtakes it, and more than δ passes',
-    patches: [{ file: 'kept-loads.ts', original: "const generation = accepted[nth];", replacement: "const generation = accepted[nth] ?? '';" }],
+    patches: [{ file: 'kept-loads.ts', original: 'const filled = accepted[nth];', replacement: "const filled = accepted[nth] ?? { version: '', generation: '', lastEventId: undefined };" }],
   },
 ];
