@@ -65,8 +65,9 @@ export class LocalTier<V> implements StoreWatcher {
   constructor({ store, maxBytes = 128_000_000, now }: LocalTierOptions) {
     this.#store = store;
     this.#now = now;
-    this.#stamps = new Stamps(placesFor(maxBytes));
-    this.#sightings = new Sightings(placesFor(maxBytes) / placesPerSighting);
+    const places = placesFor(maxBytes);
+    this.#stamps = new Stamps(places);
+    this.#sightings = new Sightings(places / placesPerSighting);
     this.#owners = new LRUCache<string, Copies<V>>({ maxSize: maxBytes, sizeCalculation: sizeOf });
     store.watch(this);
   }

@@ -18,8 +18,7 @@ const maxReasonLength = 200;
 
 /** Handles a message until that succeeds: true when it is done with, false when `ended` aborted before. Never rejects. */
 export function deliver(message: IncomingMessage, receiver: Receiver, ended: AbortSignal): Promise<boolean> {
-  const { routingKey, messageId } = message;
-  return retry(() => handleOrDeadLetter(message, receiver), { what: 'handling a message', about: { routingKey, messageId }, log: receiver.log, ended });
+  return retry(() => handleOrDeadLetter(message, receiver), { what: 'handling a message', about: nameOf(message), log: receiver.log, ended });
 }
 
 /** Calls `onMissing` until that succeeds: true when it has, or there is none; false when `ended` aborted before. Never rejects. */
@@ -27,10 +26,12 @@ export function tellMissing(subscription: Subscription, { log, ended }: { log: L
   return retry(async () => subscription.onMissing?.(), { what: 'acting on a missing queue', about: {}, log, ended });
 }
 
+type MessageName = Pick<IncomingMessage, 'routingKey' | 'messageId'>;
+
 interface Retry {
   what: string;
   /** For each line of the log. A logger of its own per message would cost more than most handlers. */
-  about: Pick<Partial<IncomingMessage>, 'routingKey' | 'messageId'>;
+  about: Partial<MessageName>;
   log: Logger;
   ended: AbortSignal;
 }
@@ -57,8 +58,12 @@ async function handleOrDeadLetter(message: IncomingMessage, { handle, deadLetter
     if (!(error instanceof UnreadableMessage)) throw error;
     const reason = oneLine(error.message);
     await deadLetter?.(message, reason);
-    log.warn({ routingKey: message.routingKey, messageId: message.messageId, reason }, deadLetter ? 'cannot read a message, it is dead-lettered' : 'cannot read a message, it is dropped');
+    log.warn({ ...nameOf(message), reason }, deadLetter ? 'cannot read a message, it is dead-lettered' : 'cannot read a message, it is dropped');
   }
+}
+
+function nameOf({ routingKey, messageId }: MessageName): MessageName {
+  return { routingKey, messageId };
 }
 
 /** A reason often quotes the message: it is cut, and it cannot forge a line of a log. */
